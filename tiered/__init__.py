@@ -1,0 +1,1 @@
+"""Incremental, encrypted backup over a router of hot and cold stores."""

@@ -1,0 +1,5 @@
+"""`python -m tiered` is `tiered`."""
+
+from tiered.cli.main import run
+
+run()

@@ -1,0 +1,226 @@
+"""What can go wrong, as values that callers, users and programs can act on.
+
+Every error tiered raises on purpose is a `TieredError` and answers:
+
+    str(error)    what happened          lower case, no full stop, names the thing
+    error.hint    what the user can do   full sentences, "" if there is nothing
+    error.code    where it is explained  docs/errors/<code>.md, never reused
+    error.retry   whether the same call, unchanged, can succeed later
+
+The tree is shallow on purpose: a class exists only if some caller, script or
+person treats it differently.
+
+    TieredError
+      ConfigError       the user asked for something impossible
+        UsageError      ... on the command line
+      MissingDependency a program or library that must be installed
+      SourceError       what is being backed up cannot be read
+      TargetError       where files are restored to cannot be used
+      SomeSkipped       the run finished, but not every file was handled
+      NoBackup          there is nothing to restore, for that time or path
+      ArchiveDamaged    objects are missing or do not parse
+      PassphraseError   the passphrase is absent or wrong
+      Locked            another process works on the same archive
+      ListingDoubtful   a listing contradicts what is known; nothing was touched
+      Interrupted       the user pressed Ctrl-C
+      StoreError        a store failed; the parent of all below
+        NotFound, AlreadyExists, Denied, Full     a person or the plan must act
+        StoreMissing                              no such container or directory
+        WrongPolicy                               the container is of another kind
+        Unavailable                               wait and repeat
+        Frozen                                    cold object: plan a thaw
+        Corrupt                                   not the bytes that were stored
+"""
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Retry(Enum):
+    """Can the same call succeed later without anyone changing anything?"""
+
+    NEVER = "never"
+    SOON = "soon"  # seconds to minutes: the retry wrapper handles it
+    THAW = "thaw"  # hours: only the cold planner handles it
+
+
+class TieredError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        message: What happened.  Never holds a secret.
+        hint: What the user can do about it.
+        wait_s: Seconds the other side asked us to wait, if it did.
+        **facts: Details for logs and JSON output.  Units go in the key:
+            `size_bytes`, `elapsed_s`.
+    """
+
+    code: ClassVar[str] = "internal"
+    exit_status: ClassVar[int] = 1
+    retry: ClassVar[Retry] = Retry.NEVER
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        wait_s: float | None = None,
+        **facts: object,
+    ) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.wait_s = wait_s
+        self.facts = facts
+
+
+class ConfigError(TieredError):
+    """The configuration asks for something impossible or ambiguous."""
+
+    code = "config-invalid"
+    exit_status = 2
+
+
+class UsageError(ConfigError):
+    """The command line is not one that tiered understands."""
+
+    code = "usage-invalid"
+
+
+class SomeSkipped(TieredError):
+    """The run came to its end, and some paths were left out on the way."""
+
+    code = "some-skipped"
+    exit_status = 3
+
+
+class MissingDependency(TieredError):
+    """A program or library that this action needs is not installed."""
+
+    code = "dependency-missing"
+    exit_status = 4
+
+
+class Locked(TieredError):
+    """Another process is working on the same archive."""
+
+    code = "archive-locked"
+    exit_status = 5
+
+
+class SourceError(TieredError):
+    """What is being backed up cannot be read; no store is to blame."""
+
+    code = "source-unreadable"
+    exit_status = 10
+
+
+class TargetError(TieredError):
+    """The place that files are restored to cannot be used; no store is to blame."""
+
+    code = "target-unusable"
+    exit_status = 11
+
+
+class NoBackup(TieredError):
+    """The stores answered, and nothing there matches what was asked for."""
+
+    code = "no-backup"
+    exit_status = 12
+
+
+class ArchiveDamaged(TieredError):
+    """Objects of a set are missing, or are not what the format allows."""
+
+    code = "archive-damaged"
+    exit_status = 30
+
+
+class PassphraseError(TieredError):
+    """The passphrase is absent, or does not open the archive."""
+
+    code = "passphrase-wrong"
+    exit_status = 31
+
+
+class ListingDoubtful(TieredError):
+    """A listing contradicts what is known, so nothing may be built on it."""
+
+    code = "listing-doubtful"
+    exit_status = 32
+
+
+class Interrupted(TieredError):
+    """The user ended the run; 130 is what shells use for Ctrl-C."""
+
+    code = "interrupted"
+    exit_status = 130
+
+
+class StoreError(TieredError):
+    """A store could not do what it was asked."""
+
+    code = "store-failed"
+    exit_status = 20
+
+
+class NotFound(StoreError):
+    """The store answered, and the object is not there."""
+
+    code = "object-not-found"
+
+
+class AlreadyExists(StoreError):
+    """A name that must be new is taken."""
+
+    code = "object-already-exists"
+
+
+class Denied(StoreError):
+    """The credentials are wrong or do not allow this."""
+
+    code = "access-denied"
+    exit_status = 21
+
+
+class Full(StoreError):
+    """No space or no quota left."""
+
+    code = "store-full"
+    exit_status = 22
+
+
+class Unavailable(StoreError):
+    """The store did not answer, or asked us to come back."""
+
+    code = "store-unavailable"
+    exit_status = 23
+    retry = Retry.SOON
+
+
+class Frozen(StoreError):
+    """The object is in cold storage and must be thawed before it is read."""
+
+    code = "object-frozen"
+    exit_status = 24
+    retry = Retry.THAW
+
+
+class Corrupt(StoreError):
+    """The bytes are not the bytes that were stored."""
+
+    code = "object-corrupt"
+    exit_status = 25
+
+
+class StoreMissing(StoreError):
+    """The container or directory that a store stands for does not exist."""
+
+    code = "store-missing"
+    exit_status = 26
+
+
+class WrongPolicy(StoreError):
+    """The container exists, and is of another kind than the store needs."""
+
+    code = "store-policy"
+    exit_status = 27

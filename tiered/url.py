@@ -1,0 +1,71 @@
+"""The URL of a store, as duplicity writes them.
+
+    scheme://[user[:password]@]host[:port]/[/]path[?query]
+
+User, password, host and path are percent-decoded.  `file:///abs`, `swift://`,
+`pca://`, `s3://` and `multi://` are read by the same rule; a scheme decides for
+itself what host and path mean.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tiered.errors import ConfigError
+from tiered.secret import Secret
+
+_IS_URL = re.compile(r"^[\w+]+://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUrl:
+    """The parts of one URL."""
+
+    scheme: str
+    user: str | None = None
+    password: Secret | None = None
+    host: str = ""
+    port: int | None = None
+    path: str = ""
+    """With its leading slash."""
+    query: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The URL without user, password and query: safe to show, stable."""
+        at = f"{self.host}:{self.port}" if self.port else self.host
+        return f"{self.scheme}://{at}{self.path}"
+
+
+def looks_like_url(text: str) -> bool:
+    """Is this a URL rather than a path on the command line?"""
+    return bool(_IS_URL.match(text))
+
+
+def parse_url(text: str) -> StoreUrl:
+    """Take a URL apart.
+
+    Raises:
+        ConfigError: It is not a URL.  The message does not repeat the text, as
+            it may hold a password.
+    """
+    hint = "Write it as scheme://host/path, for instance file:///srv/backup."
+    if not looks_like_url(text):
+        raise ConfigError("a store URL has no scheme", hint=hint)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+        query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    except ValueError as e:
+        raise ConfigError(f"a store URL cannot be read: {e}", hint=hint) from None
+    password = parts.password
+    host = parts.netloc.rpartition("@")[2].removesuffix(f":{port}")
+    return StoreUrl(
+        scheme=parts.scheme,
+        user=unquote(parts.username) if parts.username else None,
+        password=Secret(unquote(password)) if password is not None else None,
+        host=unquote(host),
+        port=port,
+        path=unquote(parts.path),
+        query=query,
+    )
