@@ -1,0 +1,350 @@
+"""Put the parts together: the only place that knows every class.
+
+It is also the only one that reads the environment: variables, host name, users,
+the terminal for a passphrase, the default folders.
+"""
+
+import getpass
+import grp
+import hashlib
+import os
+import pwd
+import socket
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import TypeVar
+
+from tiered.archive.filename import Namer, Prefixes
+from tiered.archive.kinds import Kind, kind_of
+from tiered.backends.file import FileSettings, FileStore
+from tiered.catalogue.cache import Cache
+from tiered.clock import Clock, PinnedClock, RehearsalClock, SystemClock
+from tiered.codec.codec import Codec
+from tiered.codec.gnupg import Gnupg, GnupgSettings
+from tiered.codec.plain import Gzip, Plain
+from tiered.engine.context import Context
+from tiered.engine.pack import PackSettings
+from tiered.engine.place import PlaceSettings
+from tiered.engine.scan import OwnerNames
+from tiered.errors import ConfigError, PassphraseError
+from tiered.monitor import Monitor
+from tiered.router.router import Router
+from tiered.router.rules import Tier
+from tiered.secret import Secret
+from tiered.settings.multi import MemberConfig, load_multi
+from tiered.store import Store
+from tiered.testing.cold import DELAY_S, LIFE_S, ColdSettings, ColdStore
+from tiered.url import StoreUrl, parse_url
+from tiered.wrap.patience import RetryPolicy
+from tiered.wrap.retry import Retrying
+from tiered.wrap.verify import Verified
+
+Environment = Mapping[str, Secret]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def read_environment() -> Environment:
+    """All variables, so that none can print itself by accident."""
+    return {name: Secret(value) for name, value in os.environ.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What is asked of one store."""
+
+    url: StoreUrl
+    env: Environment
+    tier: Tier | None = None
+    options: Mapping[str, object]
+
+
+class Assembly:
+    """Objects for one command line; `with` closes what was opened."""
+
+    def __init__(
+        self, options: Namespace, environment: Environment, monitor: Monitor
+    ) -> None:
+        self._options, self._environment = options, environment
+        self._monitor = monitor
+        self.clock = self._make_clock()
+        self._contexts: dict[str, Context] = {}
+        self._passphrase: Secret | None = None
+
+    def __enter__(self) -> "Assembly":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for context in self._contexts.values():
+            context.store.close()
+
+    def context(self, url: str) -> Context:
+        """Everything the engine needs for the archive at `url`; made once.
+
+        Raises:
+            ConfigError: The URL, or the config it names, is wrong.
+        """
+        if url not in self._contexts:
+            parsed = parse_url(url)
+            options = self._options
+            self._contexts[url] = Context(
+                store=self._open(parsed),
+                namer=Namer(
+                    Prefixes(
+                        everything=options.prefix,
+                        archive=options.prefix_archive,
+                        manifest=options.prefix_manifest,
+                        signature=options.prefix_signature,
+                    )
+                ),
+                codec_for=self._codec_for,
+                cache=Cache(self._cache_folder(parsed)),
+                scratch=Path(options.tempdir or tempfile.gettempdir()),
+                clock=self.clock,
+                monitor=self._monitor,
+            )
+        return self._contexts[url]
+
+    def write_codec(self) -> Codec:
+        """How new objects are wrapped: encrypted unless told otherwise."""
+        if self._options.encryption is not False:
+            self._ask_passphrase(twice=True)
+            return self._codec_for(".gpg")
+        return self._codec_for("" if self._options.compression is False else ".gz")
+
+    def hostname(self) -> bytes:
+        return socket.gethostname().encode()
+
+    def owner_names(self) -> OwnerNames:
+        return OwnerNames(
+            _or_none(lambda uid: pwd.getpwuid(uid).pw_name),
+            _or_none(lambda gid: grp.getgrgid(gid).gr_name),
+        )
+
+    def pack_settings(self) -> PackSettings:
+        return PackSettings(
+            volume_bytes=self._options.volsize_mib << 20,
+            max_block_len=self._options.max_block_len,
+        )
+
+    def place_settings(self) -> PlaceSettings:
+        wanted = self._options.ownership
+        if self._options.numeric_owner:
+            return PlaceSettings(
+                ownership=os.geteuid() == 0 if wanted is None else wanted,
+                user_id=lambda _: None,
+                group_id=lambda _: None,
+            )
+        return PlaceSettings(
+            ownership=os.geteuid() == 0 if wanted is None else wanted,
+            user_id=lru_cache(_or_none(_user_id)),
+            group_id=lru_cache(_or_none(_group_id)),
+        )
+
+    def _make_clock(self) -> Clock:
+        options = self._options
+        clock: Clock = SystemClock()
+        if options.rehearsal_clock:
+            clock = RehearsalClock(
+                Path(options.rehearsal_clock), options.rehearsal_speed
+            )
+        if options.current_time is not None:
+            clock = PinnedClock(clock, options.current_time)
+        return clock
+
+    def _open(self, url: StoreUrl) -> Store:
+        if url.scheme != "multi":
+            wanted = _Wanted(url=url, env=self._environment, options={})
+            return self._wrapped(wanted)
+        config = load_multi(url)
+        stores = {
+            m.label: self._wrapped(self._member(config.url_of(m), m))
+            for m in config.members
+        }
+        return Router(config.rules, stores, self._monitor, label=url.label)
+
+    def _member(self, url: StoreUrl, member: MemberConfig) -> _Wanted:
+        """A member's own `env` counts more than the process's, for it alone."""
+        return _Wanted(
+            url=url,
+            env={**self._environment, **member.env},
+            tier=member.tier,
+            options=member.options,
+        )
+
+    def _wrapped(self, wanted: _Wanted) -> Store:
+        """Retry outermost: a call that waits for its next attempt holds nothing."""
+        policy = RetryPolicy(
+            attempts=self._options.num_retries,
+            longest_wait_s=self._options.retry_delay_s,
+        )
+        store = self._backend(wanted)
+        return Retrying(Verified(store), policy, self.clock, Random())
+
+    def _backend(self, wanted: _Wanted) -> Store:
+        open_store = _SCHEMES.get(wanted.url.scheme)
+        if open_store is None:
+            raise ConfigError(
+                f"there is no backend for {wanted.url.scheme}://",
+                hint=f"Known are {', '.join(sorted([*_SCHEMES, 'multi']))}.",
+            )
+        return open_store(wanted, self._options, self.clock)
+
+    def _cache_folder(self, url: StoreUrl) -> Path:
+        options = self._options
+        base = options.archive_dir or self._default_cache()
+        name = options.name or hashlib.sha256(url.label.encode()).hexdigest()[:32]
+        return Path(base) / name
+
+    def _default_cache(self) -> Path:
+        if root := self._environment.get("XDG_CACHE_HOME"):
+            return Path(root.reveal()) / "tiered"
+        return Path.home() / ".cache" / "tiered"
+
+    def _codec_for(self, suffix: str) -> Codec:
+        if suffix in (".gpg", ".g"):
+            return Gnupg(
+                GnupgSettings(
+                    passphrase=self._ask_passphrase(twice=False),
+                    program=self._options.gpg_binary,
+                    options=tuple(self._options.gpg_options.split()),
+                    compress=self._options.compression is not False,
+                )
+            )
+        if suffix in (".gz", ".z"):
+            return Gzip()
+        if suffix == "":
+            return Plain()
+        raise ConfigError(f"objects that end in {suffix!r} cannot be read yet")
+
+    def _ask_passphrase(self, *, twice: bool) -> Secret:
+        """From PASSPHRASE, or from the terminal, once per run."""
+        given = self._passphrase or self._environment.get("PASSPHRASE")
+        if given is None and sys.stdin.isatty():
+            given = _prompt(twice=twice)
+        if given is None or not given.reveal():
+            raise PassphraseError(
+                "no passphrase is given",
+                hint="Set PASSPHRASE, or say --no-encryption to write in the clear.",
+            )
+        self._passphrase = given
+        return given
+
+
+def _prompt(*, twice: bool) -> Secret:
+    first = getpass.getpass("Passphrase: ")
+    if twice and getpass.getpass("The same again: ") != first:
+        raise PassphraseError("the two passphrases differ", hint="Try again.")
+    return Secret(first)
+
+
+def _open_file(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
+    return FileStore(FileSettings(root=_folder(wanted.url)))
+
+
+def _open_cold_file(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
+    """A folder that behaves cold: for rehearsals and the demo."""
+    root = _folder(wanted.url)
+    query = dict(wanted.url.query)
+    try:
+        settings = ColdSettings(
+            states=root.with_name(root.name + ".thaws.json"),
+            delay_s=float(query.pop("delay_s", DELAY_S)),
+            life_s=float(query.pop("life_s", LIFE_S)),
+        )
+    except ValueError as e:
+        raise ConfigError(f"{wanted.url.label}: {e}") from None
+    if query:
+        raise ConfigError(
+            f"{wanted.url.label}: unknown query parameter {min(query)!r}",
+            hint="Known are delay_s and life_s.",
+        )
+    return ColdStore(FileStore(FileSettings(root=root)), settings, clock)
+
+
+def _folder(url: StoreUrl) -> Path:
+    """`file:///abs` is absolute; `file://rel/path` is below the working folder."""
+    return Path(url.host + url.path).absolute()
+
+
+def _open_swift(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.swift import swift_store
+
+    return swift_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        policy=options.swift_policy,
+    )
+
+
+def _open_pca(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.swift import pca_store
+
+    return pca_store(wanted.url, wanted.env, timeout_s=options.timeout_s)
+
+
+def _open_s3(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.s3 import s3_store
+
+    return s3_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        region=options.s3_region,
+        endpoint=options.s3_endpoint,
+        storage_class=_storage_class(wanted, options),
+    )
+
+
+def _storage_class(wanted: _Wanted, options: Namespace) -> Callable[[str], str]:
+    """Volumes may lie cold; what every command reads never does."""
+    cold = "STANDARD"
+    if options.s3_glacier:
+        cold = "GLACIER"
+    if options.s3_deep_archive or wanted.tier is Tier.COLD:
+        cold = "DEEP_ARCHIVE"
+    cold = str(wanted.options.get("storage_class", cold))
+    return lambda name: cold if kind_of(name) is Kind.ARCHIVE else "STANDARD"
+
+
+_SCHEMES: dict[str, Callable[[_Wanted, Namespace, Clock], Store]] = {
+    "file": _open_file,
+    "cold+file": _open_cold_file,
+    "swift": _open_swift,
+    "pca": _open_pca,
+    "s3": _open_s3,
+    "boto3+s3": _open_s3,
+}
+
+
+def _user_id(name: bytes) -> int:
+    return pwd.getpwnam(os.fsdecode(name)).pw_uid
+
+
+def _group_id(name: bytes) -> int:
+    return grp.getgrnam(os.fsdecode(name)).gr_gid
+
+
+def _or_none(look_up: Callable[[K], V]) -> Callable[[K], V | None]:
+    """KeyError -> None: a number or name that this machine does not know."""
+
+    def safe(key: K) -> V | None:
+        try:
+            return look_up(key)
+        except KeyError:
+            return None
+
+    return safe

@@ -32,6 +32,22 @@ class SystemClock:
         time.sleep(seconds)
 
 
+class PinnedClock:
+    """A clock whose calendar stands still; waiting is as with `inner`."""
+
+    def __init__(self, inner: Clock, time_s: float) -> None:
+        self._inner, self._time_s = inner, time_s
+
+    def now_s(self) -> float:
+        return self._inner.now_s()
+
+    def time_s(self) -> float:
+        return self._time_s
+
+    def sleep_s(self, seconds: float) -> None:
+        self._inner.sleep_s(seconds)
+
+
 class RehearsalClock:
     """Real time plus an offset in a file; waiting moves the offset.
 

@@ -21,6 +21,7 @@ person treats it differently.
       ArchiveDamaged    objects are missing or do not parse
       PassphraseError   the passphrase is absent or wrong
       Locked            another process works on the same archive
+      ScratchError      the temporary or cache directory cannot be used
       ListingDoubtful   a listing contradicts what is known; nothing was touched
       Interrupted       the user pressed Ctrl-C
       StoreError        a store failed; the parent of all below
@@ -105,6 +106,13 @@ class Locked(TieredError):
 
     code = "archive-locked"
     exit_status = 5
+
+
+class ScratchError(TieredError):
+    """The temporary directory or the cache is full, missing or read-only."""
+
+    code = "scratch-unusable"
+    exit_status = 6
 
 
 class SourceError(TieredError):

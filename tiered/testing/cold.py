@@ -21,6 +21,8 @@ from tiered.clock import Clock
 from tiered.errors import Frozen, NotFound, StoreError
 from tiered.store import Entry, Extras, Frost, PutMode, Source, Store, Warmth
 
+DELAY_S = 4 * 3600.0
+LIFE_S = 24 * 3600.0
 _SEALED = Frost(Warmth.COLD)
 _READABLE = Frost(Warmth.WARM)
 
@@ -30,9 +32,9 @@ class ColdSettings:
     """How cold, and where the states lie."""
 
     states: Path
-    delay_s: float = 4 * 3600.0
+    delay_s: float = DELAY_S
     """From the request until an object can be read."""
-    life_s: float = 24 * 3600.0
+    life_s: float = LIFE_S
     """From then until it is sealed again."""
 
 

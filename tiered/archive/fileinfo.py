@@ -1,0 +1,90 @@
+"""What an archive keeps about a file, whatever container it lies in."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tiered.archive import tar
+from tiered.archive.paths import PathKey, join_path
+
+
+class FileType(Enum):
+    """The value is the type byte of a tar header."""
+
+    REGULAR = tar.REGULAR
+    SYMLINK = tar.SYMLINK
+    CHARDEV = tar.CHARDEV
+    BLOCKDEV = tar.BLOCKDEV
+    DIRECTORY = tar.DIRECTORY
+    FIFO = tar.FIFO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileInfo:
+    """One path and its attributes."""
+
+    path: PathKey
+    type: FileType
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    uname: bytes = b""
+    gname: bytes = b""
+    mtime_s: int = 0
+    """Whole seconds, not below 0: style duplicity keeps no more."""
+    linkname: bytes = b""
+    devmajor: int = 0
+    devminor: int = 0
+
+    def same_as(self, other: "FileInfo") -> bool:
+        """Do the attributes say that nothing changed?
+
+        A link is its target; of everything else type, mode, owner and time
+        count, as for duplicity [docs/format/duplicity.md, "Change detection"].
+        """
+        if self.type is not other.type:
+            return False
+        if self.type is FileType.SYMLINK:
+            return self.linkname == other.linkname
+        mine = (self.mode, self.uid, self.gid, self.devmajor, self.devminor)
+        theirs = (other.mode, other.uid, other.gid, other.devmajor, other.devminor)
+        if self.type in (FileType.CHARDEV, FileType.BLOCKDEV):
+            return mine == theirs
+        return mine == theirs and self.mtime_s == other.mtime_s
+
+
+def to_member(info: FileInfo, prefix: bytes, size: int = 0) -> tar.Member:
+    """The tar member `prefix`/path; a directory ends in a slash."""
+    name = prefix + join_path(info.path)
+    if info.type is FileType.DIRECTORY:
+        name = name.rstrip(b"/") + b"/"
+    return tar.Member(
+        name=name,
+        type=info.type.value,
+        mode=info.mode,
+        uid=info.uid,
+        gid=info.gid,
+        size=size,
+        mtime_s=info.mtime_s,
+        linkname=info.linkname,
+        uname=info.uname,
+        gname=info.gname,
+        devmajor=info.devmajor,
+        devminor=info.devminor,
+    )
+
+
+def from_member(member: tar.Member, path: PathKey) -> FileInfo:
+    """The attributes in a tar header.  The caller has checked the type."""
+    return FileInfo(
+        path=path,
+        type=FileType(member.type),
+        mode=member.mode & 0o7777,
+        uid=member.uid,
+        gid=member.gid,
+        uname=member.uname,
+        gname=member.gname,
+        mtime_s=max(0, member.mtime_s),
+        linkname=member.linkname,
+        devmajor=member.devmajor,
+        devminor=member.devminor,
+    )

@@ -1,0 +1,148 @@
+"""What this machine keeps of an archive: a cache, a journal and a lock.
+
+    objects/<name>     hot objects, as the store holds them
+    journal.json       sets that were begun here and not committed
+    thaws.json         which objects were asked to thaw, and when
+    lock               held by the process that works on the archive
+
+The stores are the truth.  Losing this folder costs time: hot objects are
+fetched again.  What it remembers is used to *doubt* a listing, never to
+replace one  (`tiered.engine.trust`).
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote, unquote
+
+from tiered.errors import Locked, ScratchError
+
+
+class Cache:
+    """The folder of one archive."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._objects = folder / "objects"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock; a lock of a process that died does not count.
+
+        Raises:
+            Locked: Another process holds it.
+        """
+        with _errors_as_ours(self._folder):
+            self._objects.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = (self._folder / "lock").open("a")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Locked(
+                    "another tiered works on this archive on this machine",
+                    hint="Wait until it ends.  (Its lock is in "
+                    f"{self._folder}; it is freed when the process ends.)",
+                ) from None
+            yield
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the objects that were seen in, or written to, the store."""
+        with _errors_as_ours(self._folder):
+            if not self._objects.is_dir():
+                return ()
+            found = (p.name for p in self._objects.iterdir())
+            return tuple(sorted(unquote(n) for n in found if not n.endswith(".part~")))
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a cached object; None if it is not cached."""
+        try:
+            return self._path(name).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def open(self, name: str) -> BinaryIO:
+        with _errors_as_ours(self._folder):
+            return self._path(name).open("rb")
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        """A file that becomes the cached object if the block ends well."""
+        path = self._path(name)
+        part = path.with_name(path.name + ".part~")
+        with _errors_as_ours(self._folder):
+            self._objects.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = part.open("w+b")
+        try:
+            with file:
+                yield file
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def forget(self, name: str) -> None:
+        with _errors_as_ours(self._folder):
+            self._path(name).unlink(missing_ok=True)
+
+    def journal(self) -> tuple[str, ...]:
+        """Sets that were begun here and neither committed nor cleaned up."""
+        return tuple(self._read("journal.json"))
+
+    def journal_add(self, set_name: str) -> None:
+        self._write("journal.json", {**self._read("journal.json"), set_name: 0.0})
+
+    def journal_remove(self, set_names: Iterable[str]) -> None:
+        left = dict(self._read("journal.json"))
+        for name in set_names:
+            left.pop(name, None)
+        self._write("journal.json", left)
+
+    def thaws(self) -> Mapping[str, float]:
+        """When each object was asked to thaw, in seconds since 1970."""
+        return self._read("thaws.json")
+
+    def thaws_add(self, names: Iterable[str], time_s: float) -> None:
+        asked = dict.fromkeys(names, time_s)
+        self._write("thaws.json", {**self._read("thaws.json"), **asked})
+
+    def thaws_clear(self) -> None:
+        with _errors_as_ours(self._folder):
+            (self._folder / "thaws.json").unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._objects / quote(name, safe=" ")
+
+    def _read(self, file: str) -> dict[str, float]:
+        try:
+            text = (self._folder / file).read_text()
+        except FileNotFoundError:
+            return {}
+        try:
+            values: dict[str, float] = json.loads(text)
+        except ValueError:
+            return {}  # a torn write before rename cannot happen; a foreign edit can
+        return values
+
+    def _write(self, file: str, values: Mapping[str, float]) -> None:
+        with _errors_as_ours(self._folder):
+            part = self._folder / f"{file}.part~"
+            with part.open("w") as out:
+                json.dump(values, out)
+                out.flush()
+                os.fsync(out.fileno())
+            part.replace(self._folder / file)
+
+
+@contextmanager
+def _errors_as_ours(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        raise ScratchError(
+            f"the cache {folder} cannot be used: {e.strerror}",
+            hint="Check owner and free space, or choose another with --archive-dir.",
+        ) from e

@@ -1,0 +1,198 @@
+"""One function for each action: call the use case, show the result."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tiered.archive.fileinfo import FileInfo
+from tiered.archive.paths import join_path, show_path, split_path
+from tiered.archive.times import parse_time
+from tiered.assemble import Assembly
+from tiered.cli.output import show_json, show_lines
+from tiered.cli.parser import CommandLine
+from tiered.cli.report import backup_report, restore_plan, status_report
+from tiered.engine.backup import Action, BackupRequest, run_backup
+from tiered.engine.inventory import take_inventory
+from tiered.engine.prune import (
+    PrunePlan,
+    plan_cleanup,
+    plan_remove_older_than,
+    run_prune,
+)
+from tiered.engine.restore import RestoreRequest, plan_restore, run_restore
+from tiered.engine.status import list_files, read_status
+from tiered.errors import SomeSkipped, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A parsed command line and the parts to run it with."""
+
+    line: CommandLine
+    assembly: Assembly
+
+    def time_s(self, text: str) -> int:
+        """A time that the user typed."""
+        try:
+            return parse_time(text, self.assembly.clock.time_s())
+        except ValueError as e:
+            raise UsageError(
+                str(e),
+                hint="Write now, 3D, 2026-11-21, 2026-11-21T08:30:00 or "
+                "20261121T073000Z.",
+            ) from e
+
+
+def back_up(run: Run) -> None:
+    """full, incremental, backup."""
+    options = run.line.options
+    source, url = run.line.words
+    assembly = run.assembly
+    context = assembly.context(url)
+    older = options.full_if_older_than
+    request = BackupRequest(
+        action=Action(run.line.action),
+        source=source.encode("utf-8", "surrogateescape"),
+        hostname=assembly.hostname(),
+        codec=assembly.write_codec(),
+        owners=assembly.owner_names(),
+        pack=assembly.pack_settings(),
+        full_if_older_than_s=run.time_s(older) if older else None,
+        allow_source_mismatch=bool(options.allow_source_mismatch),
+        accept_loss=bool(options.accept_loss),
+        dry_run=bool(options.dry_run),
+    )
+    with context.cache.locked():
+        report = run_backup(context, request)
+    lines, document = backup_report(report, dry_run=request.dry_run)
+    _show(run, lines, document)
+    _complain(report.tally.skipped, "read; the set holds the rest")
+
+
+def restore(run: Run) -> None:
+    options = run.line.options
+    url, target = run.line.words
+    context = run.assembly.context(url)
+    path = split_path(options.path.encode("utf-8", "surrogateescape"))
+    with context.cache.locked():
+        plan = plan_restore(context, path, run.time_s(options.time))
+        lines, document = restore_plan(plan)
+        if options.dry_run:
+            _show(run, lines, document)
+            return
+        for line in lines:
+            context.monitor.note(line)
+        request = RestoreRequest(
+            target=target.encode("utf-8", "surrogateescape"),
+            path=path,
+            place=run.assembly.place_settings(),
+            force=bool(options.force),
+        )
+        report = run_restore(context, plan, request)
+    text = f"restored {report.paths} paths, {report.files} of them files, to {target}"
+    done = {"paths": report.paths, "files": report.files, "skipped": report.skipped}
+    _show(run, [text], {**document, **done})
+    _complain(report.skipped, "restored")
+
+
+def show_status(run: Run) -> None:
+    lines, document = status_report(
+        read_status(run.assembly.context(run.line.words[0]))
+    )
+    _show(run, lines, document)
+
+
+def show_files(run: Run) -> None:
+    context = run.assembly.context(run.line.words[0])
+    with context.cache.locked():
+        files = list_files(context, run.time_s(run.line.options.time))
+        if run.line.options.json:
+            show_json([_file_document(info) for info in files])
+            return
+        for info in files:
+            show_lines([f"{time.ctime(info.mtime_s)} {show_path(info.path)}"])
+
+
+def clean_up(run: Run) -> None:
+    def plan(context_time_s: float) -> PrunePlan:
+        return plan_cleanup(inventory, context.cache.journal(), context_time_s)
+
+    context = run.assembly.context(run.line.words[0])
+    with context.cache.locked():
+        inventory = take_inventory(
+            context, to_write=True, accept_loss=bool(run.line.options.accept_loss)
+        )
+        _prune(run, plan(context.clock.time_s()))
+
+
+def remove_older_than(run: Run) -> None:
+    when, url = run.line.words
+    time_s = run.time_s(when)
+    context = run.assembly.context(url)
+    with context.cache.locked():
+        inventory = take_inventory(
+            context, to_write=True, accept_loss=bool(run.line.options.accept_loss)
+        )
+        _prune(run, plan_remove_older_than(inventory, time_s))
+
+
+COMMANDS: dict[str, Callable[[Run], None]] = {
+    "full": back_up,
+    "incremental": back_up,
+    "backup": back_up,
+    "restore": restore,
+    "collection-status": show_status,
+    "list-current-files": show_files,
+    "cleanup": clean_up,
+    "remove-older-than": remove_older_than,
+}
+
+
+def _prune(run: Run, plan: PrunePlan) -> None:
+    context = run.assembly.context(run.line.words[-1])
+    really = bool(run.line.options.force) and not run.line.options.dry_run
+    if really:
+        run_prune(context, plan)
+    verb = "deleted" if really else "would delete"
+    lines = [f"{verb} {s.id}: {len(s.objects)} objects" for s in plan.sets]
+    lines += [
+        f"kept {s.id}: it may be a backup that another machine is writing"
+        for s in plan.kept
+    ]
+    if not plan.sets:
+        lines.append("nothing to delete")
+    elif not really:
+        lines.append("say --force to really delete")
+    document = {
+        "deleted": really,
+        "sets": [str(s.id) for s in plan.sets],
+        "objects": list(plan.names),
+        "kept": [str(s.id) for s in plan.kept],
+    }
+    _show(run, lines, document)
+
+
+def _file_document(info: FileInfo) -> dict[str, object]:
+    return {
+        "path": join_path(info.path).decode("utf-8", "surrogateescape") or ".",
+        "type": info.type.name.lower(),
+        "mode": f"{info.mode:04o}",
+        "uid": info.uid,
+        "gid": info.gid,
+        "mtime_s": info.mtime_s,
+    }
+
+
+def _show(run: Run, lines: list[str], document: object) -> None:
+    if run.line.options.json:
+        show_json(document)
+    else:
+        show_lines(lines)
+
+
+def _complain(skipped: int, verb: str) -> None:
+    if skipped:
+        raise SomeSkipped(
+            f"{skipped} paths could not be {verb}",
+            hint="The warnings above name them.",
+        )

@@ -1,0 +1,76 @@
+"""Parse, run, print errors, exit: nobody else does."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from tiered.assemble import Assembly, read_environment
+from tiered.cli.commands import COMMANDS, Run
+from tiered.cli.output import DEBUG, Terminal, show_lines
+from tiered.cli.parser import make_parser, parse_command_line
+from tiered.clock import SystemClock
+from tiered.errors import Interrupted, TieredError, UsageError
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit status."""
+    terminal = Terminal(sys.stderr, SystemClock(), 3, progress=False)
+    verbosity = 3
+    try:
+        if shown := _show_help(arguments):
+            return shown - 1
+        line = parse_command_line(arguments)
+        verbosity = line.options.verbosity
+        terminal = Terminal(
+            sys.stderr, SystemClock(), verbosity, progress=bool(line.options.progress)
+        )
+        assembly = Assembly(line.options, read_environment(), terminal)
+        with assembly:
+            COMMANDS[line.action](Run(line, assembly))
+    except TieredError as e:
+        terminal.error(e)
+        return e.exit_status
+    except KeyboardInterrupt:
+        stop = Interrupted(
+            "interrupted",
+            hint="Run the same command again; what was asked to thaw goes on thawing.",
+        )
+        terminal.error(stop)
+        return stop.exit_status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0  # the reader of stdout has seen enough, as with `head`
+    except Exception as e:  # noqa: BLE001 - the last line of defence: a bug, said so
+        return _report_bug(terminal, e, verbosity)
+    return 0
+
+
+def _show_help(arguments: Sequence[str]) -> int:
+    """1 + exit status if help or version was asked for, else 0."""
+    if any(a in ("-h", "--help") for a in arguments):
+        show_lines([make_parser().format_help().rstrip()])
+        return 1
+    if "--version" in arguments:
+        show_lines([f"tiered {version('tiered')}"])
+        return 1
+    if not arguments:
+        raise UsageError("nothing to do", hint="`tiered --help` lists the actions.")
+    return 0
+
+
+def _report_bug(terminal: Terminal, error: Exception, verbosity: int) -> int:
+    bug = TieredError(
+        f"a bug in tiered: {type(error).__name__}",
+        hint="Run it again with -v9 and report what it prints.",
+    )
+    terminal.error(bug)
+    if verbosity >= DEBUG:
+        traceback.print_exception(error)
+    return bug.exit_status

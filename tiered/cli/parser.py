@@ -1,0 +1,166 @@
+"""The command line -> an action, its words and its options.  No I/O.
+
+As duplicity: an action comes before its words, options stand anywhere; without
+an action, `path url` backs up and `url path` restores.
+"""
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from tiered.errors import UsageError
+from tiered.settings.options import OF_DUPLICITY_ONLY, OPTIONS, Shape
+from tiered.url import looks_like_url
+
+
+@dataclass(frozen=True, slots=True)
+class ActionForm:
+    """How an action is written."""
+
+    name: str
+    words: tuple[str, ...]
+    help: str
+    aliases: tuple[str, ...] = ()
+
+
+ACTIONS = (
+    ActionForm("full", ("DIR", "URL"), "back up everything", ("fb",)),
+    ActionForm(
+        "incremental",
+        ("DIR", "URL"),
+        "back up what changed",
+        ("incr", "inc", "ib"),
+    ),
+    ActionForm("backup", ("DIR", "URL"), "incremental, or full if needed", ("bu",)),
+    ActionForm("restore", ("URL", "DIR"), "write files back", ("rb",)),
+    ActionForm("collection-status", ("URL",), "which sets there are", ("status", "st")),
+    ActionForm("list-current-files", ("URL",), "which files there are", ("list", "ls")),
+    ActionForm("cleanup", ("URL",), "delete what nothing reads", ("cl",)),
+    ActionForm("remove-older-than", ("TIME", "URL"), "delete old chains", ("ro",)),
+)
+_BY_WORD = {word: a for a in ACTIONS for word in (a.name, *a.aliases)}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What the user asked for."""
+
+    action: str
+    words: tuple[str, ...]
+    options: argparse.Namespace
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of printing and exiting."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint="`tiered --help` lists actions and options.")
+
+
+def parse_command_line(arguments: Sequence[str]) -> CommandLine:
+    """Read the arguments after the program's name.
+
+    Raises:
+        UsageError: Unknown option or action, or words that do not fit.
+    """
+    parser = make_parser()
+    options, rest = parser.parse_known_intermixed_args(list(arguments))
+    if unknown := next((r for r in rest if r.startswith("-")), None):
+        raise _unknown_option(unknown)
+    words: list[str] = list(options.words)
+    if not words:
+        raise UsageError("nothing to do", hint="`tiered --help` lists the actions.")
+    action = _BY_WORD.get(words[0])
+    if action:
+        words = words[1:]
+    else:
+        action = _implied(words)
+    if len(words) != len(action.words):
+        raise UsageError(
+            f"{action.name} takes {' and '.join(action.words)}, not {len(words)} words",
+            hint=f"Write: tiered {action.name} {' '.join(action.words)}",
+        )
+    _check_urls(action, words)
+    return CommandLine(action.name, tuple(words), options)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The argparse parser of all options."""
+    lines = [f"  {a.name} {' '.join(a.words)}" for a in ACTIONS]
+    width = max(map(len, lines)) + 2
+    shown = [f"{x:{width}}{a.help}" for x, a in zip(lines, ACTIONS, strict=True)]
+    parser = _Parser(
+        prog="tiered",
+        usage="tiered [ACTION] WORDS [OPTIONS]",
+        description="Incremental, encrypted backup over hot and cold stores.",
+        epilog="actions:\n" + "\n".join(shown),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("--version", action="store_true", help="show the version")
+    for option in OPTIONS:
+        if option.shape is Shape.FLAG:
+            parser.add_argument(
+                *option.names,
+                dest=option.dest,
+                action="store_const",
+                const=option.stores,
+                default=option.default,
+                help=option.help,
+            )
+        else:
+            parser.add_argument(
+                *option.names,
+                dest=option.dest,
+                type=option.convert,
+                default=option.default,
+                metavar=option.metavar,
+                help=option.help,
+            )
+    return parser
+
+
+def _implied(words: Sequence[str]) -> ActionForm:
+    """The action that two words mean without saying so."""
+    if len(words) == 2:
+        first, second = (looks_like_url(w) for w in words)
+        if second and not first:
+            return _BY_WORD["backup"]
+        if first and not second:
+            return _BY_WORD["restore"]
+    near = difflib.get_close_matches(words[0], _BY_WORD, 1)
+    raise UsageError(
+        f"{words[0]!r} is not an action",
+        hint=f"Did you mean {near[0]!r}?"
+        if near
+        else "`tiered --help` lists the actions.",
+    )
+
+
+def _check_urls(action: ActionForm, words: Sequence[str]) -> None:
+    for form, word in zip(action.words, words, strict=True):
+        if (form == "URL") != looks_like_url(word):
+            what = "a URL, such as file:///srv/backup" if form == "URL" else "a path"
+            raise UsageError(
+                f"{action.name} expects {what} as its {form}",
+                hint=f"Write: tiered {action.name} {' '.join(action.words)}",
+            )
+
+
+def _unknown_option(text: str) -> UsageError:
+    name = text.partition("=")[0]
+    if name in OF_DUPLICITY_ONLY or name.startswith("--s3-"):
+        return UsageError(
+            f"the option {name} of duplicity is not supported yet",
+            hint="Leave it out if the backup is right without it.",
+        )
+    known = [n for o in OPTIONS for n in o.names]
+    near = difflib.get_close_matches(name, known, 1)
+    return UsageError(
+        f"unknown option {name}",
+        hint=f"Did you mean {near[0]}?"
+        if near
+        else "`tiered --help` lists all options.",
+    )

@@ -1,0 +1,89 @@
+"""What is in the archive: a listing, believed only after it was checked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tiered.archive.collection import Collection, collect
+from tiered.archive.filename import SetId
+from tiered.archive.kinds import Kind
+from tiered.engine.context import Context
+from tiered.engine.trust import check_listing
+from tiered.errors import ListingDoubtful, NotFound
+from tiered.store import Entry, Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Names and sets that the cache remembers."""
+
+    names: tuple[str, ...]
+    sets: frozenset[SetId]
+
+
+def read_seen(context: Context) -> Seen:
+    """What this machine knows of the archive, without asking a store."""
+    names = context.cache.names()
+    parsed = (context.namer.parse(n) for n in names)
+    sets = frozenset(p.set_id for p in parsed if p and p.kind is Kind.MANIFEST)
+    return Seen(names, sets)
+
+
+def take_inventory(
+    context: Context, *, to_write: bool, accept_loss: bool = False
+) -> Collection:
+    """List the archive and check the listing.
+
+    Args:
+        context: The archive.
+        to_write: The listing must come from every store, because something
+            will be built on what is *not* in it.  Otherwise a silent mirror is
+            a warning, as long as the others hold all kinds of objects.
+        accept_loss: Believe the listing in any case, and forget the rest.
+
+    Raises:
+        ListingDoubtful: See `tiered.engine.trust`.  The cache is untouched.
+        StoreError: A store did not answer.
+
+    Cost: One listing of each store; no object is read.
+    """
+    collection = collect(_entries(context, to_write=to_write), context.namer)
+    seen = read_seen(context)
+    if not accept_loss:
+        check_listing(collection, seen.sets, context.cache.journal())
+    if to_write:
+        _forget_deleted(context, [n for n in seen.names if n not in collection.sizes])
+    return collection
+
+
+def _forget_deleted(context: Context, names: Iterable[str]) -> None:
+    """Drop cached objects that are gone, asked one by one: a listing may lag (R2)."""
+    stat = context.store.extras.stat
+    for name in names:
+        if stat and _is_there(stat, name):
+            raise ListingDoubtful(
+                f"{name} is stored, but not listed yet",
+                hint="Listings of this store lag behind; try again in a few minutes.",
+            )
+        context.monitor.debug(f"{name} was deleted elsewhere; it is forgotten")
+        context.cache.forget(name)
+
+
+def _is_there(stat: Stat, name: str) -> bool:
+    try:
+        stat.stat(name)
+    except NotFound:
+        return False
+    return True
+
+
+def _entries(context: Context, *, to_write: bool) -> tuple[Entry, ...]:
+    surveys = context.store.extras.surveys
+    if to_write or surveys is None:
+        return context.store.list()
+    survey = surveys.survey()
+    for label, error in survey.silent.items():
+        context.monitor.warn(
+            f"{label} does not answer ({error}); going on with the other copies",
+            "Run `tiered status` when it is back.",
+        )
+    return survey.entries

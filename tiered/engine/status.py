@@ -1,0 +1,79 @@
+"""What is in the archive, from names and sizes alone: no volume is read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tiered.archive.collection import BackupSet, Collection
+from tiered.archive.fileinfo import FileInfo
+from tiered.archive.filename import SetId
+from tiered.archive.times import format_name_time
+from tiered.engine.context import Context
+from tiered.engine.inventory import take_inventory
+from tiered.engine.sets import chain_states
+from tiered.errors import NoBackup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetStatus:
+    """One set, as `collection-status` shows it."""
+
+    id: SetId
+    volumes: int
+    size_bytes: int
+    encrypted: bool
+    missing: tuple[int, ...]
+    """Volume numbers that are not listed, though higher ones are."""
+    has_signatures: bool
+    """Without them the set can be restored, but not built on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The whole archive."""
+
+    chains: tuple[tuple[SetStatus, ...], ...]
+    orphans: tuple[SetStatus, ...]
+    incomplete: tuple[SetStatus, ...]
+
+
+def read_status(context: Context) -> Status:
+    """One listing of each store; no object is read."""
+    collection = take_inventory(context, to_write=False)
+    return Status(
+        chains=tuple(
+            tuple(_status(collection, s) for s in c.sets) for c in collection.chains
+        ),
+        orphans=tuple(_status(collection, s) for s in collection.orphans),
+        incomplete=tuple(_status(collection, s) for s in collection.incomplete),
+    )
+
+
+def list_files(context: Context, time_s: int) -> Iterator[FileInfo]:
+    """Every path that a restore of `time_s` would write, in archive order.
+
+    Cost: The signature objects of one chain, from cache or hot store.
+
+    Raises:
+        NoBackup: Nothing is that old.
+    """
+    collection = take_inventory(context, to_write=False)
+    chain = collection.at(time_s)
+    if chain is None:
+        raise NoBackup(
+            f"there is no backup as old as {format_name_time(time_s)}",
+            hint="`tiered status` shows what is there.",
+        )
+    with chain_states(context, collection, chain) as states:
+        for state in states:
+            yield state.info
+
+
+def _status(collection: Collection, backup_set: BackupSet) -> SetStatus:
+    return SetStatus(
+        id=backup_set.id,
+        volumes=len(backup_set.volumes),
+        size_bytes=collection.size_bytes(backup_set),
+        encrypted=backup_set.encrypted,
+        missing=backup_set.gaps,
+        has_signatures=backup_set.signatures is not None,
+    )
