@@ -1,0 +1,119 @@
+"""What holds for the plans of every router and every name."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiered.archive.kinds import SAMPLES, Kind, kind_of
+from tiered.router.plan import plan_delete, plan_read, plan_survey, plan_write
+from tiered.router.rules import Member, Mode, OnFail, Rules, Tier
+
+PREFIXES = st.sampled_from(["", "hot_", "cold_", "hot_x", "a/"])
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rules:
+    members = tuple(
+        Member(
+            f"m{i}",
+            tuple(draw(st.lists(PREFIXES, max_size=2))),
+            draw(st.sampled_from([None, *Tier])),
+        )
+        for i in range(draw(st.integers(1, 4)))
+    )
+    return Rules(members, draw(st.sampled_from(Mode)), draw(st.sampled_from(OnFail)))
+
+
+@st.composite
+def names(draw: st.DrawFn) -> str:
+    stem = draw(st.sampled_from([*SAMPLES.values(), "keys", "x.vol1.difftar"]))
+    return draw(PREFIXES) + stem + draw(st.sampled_from(["", ".gpg", ".gz"]))
+
+
+cursors = st.integers(0, 1000)
+
+
+@given(rules(), names(), cursors)
+def test_read_and_delete_plans_cover_the_write_plan(
+    rules: Rules, name: str, cursor: int
+) -> None:
+    written = set(plan_write(rules, name, cursor).targets)
+    assert written <= set(plan_read(rules, name))
+    assert written <= set(plan_delete(rules, name))
+
+
+@given(rules(), rules(), names())
+def test_read_and_delete_cover_what_older_rules_wrote(
+    old: Rules, new: Rules, name: str
+) -> None:
+    """Rules may change, as long as the members stay."""
+    kept = set(plan_write(old, name).targets) & set(new.labels)
+    assert kept <= set(plan_read(new, name))
+    assert kept <= set(plan_delete(new, name))
+
+
+@given(rules(), names(), cursors)
+def test_plans_depend_on_their_arguments_only(
+    rules: Rules, name: str, cursor: int
+) -> None:
+    twin = Rules(tuple(rules.members), rules.mode, rules.onfail)
+    assert plan_write(rules, name, cursor) == plan_write(twin, name, cursor)
+    assert plan_read(rules, name) == plan_read(twin, name)
+
+
+@given(rules(), names(), cursors)
+def test_a_write_plan_can_be_carried_out(rules: Rules, name: str, cursor: int) -> None:
+    plan = plan_write(rules, name, cursor)
+    assert 1 <= plan.need <= plan.copies <= len(plan.targets)
+    assert len(set(plan.targets)) == len(plan.targets)
+    eligible = {m.label for m in rules.eligible(name)}
+    assert set(plan.targets) <= eligible
+    if rules.mode is Mode.MIRROR:
+        assert plan.copies == len(eligible)
+        assert plan.need == (1 if rules.onfail is OnFail.CONTINUE else plan.copies)
+    else:
+        assert plan.copies == 1
+
+
+@given(rules(), names(), cursors)
+def test_a_stripe_visits_every_eligible_member_in_turn(
+    rules: Rules, name: str, cursor: int
+) -> None:
+    eligible = len(rules.eligible(name))
+    plans = [plan_write(rules, name, cursor + i) for i in range(eligible)]
+    turns = eligible if rules.mode is Mode.STRIPE else 1
+    assert len({plan.targets[0] for plan in plans}) == turns
+
+
+@given(rules(), names())
+def test_a_read_plan_is_every_member_once_eligible_first(
+    rules: Rules, name: str
+) -> None:
+    order = plan_read(rules, name)
+    assert sorted(order) == sorted(rules.labels)
+    eligible = tuple(m.label for m in rules.eligible(name))
+    assert order[: len(eligible)] == eligible
+
+
+@given(rules(), names())
+def test_prefixes_win_over_tiers(rules: Rules, name: str) -> None:
+    matching = {m for m in rules.members if any(map(name.startswith, m.prefixes))}
+    if matching:
+        assert set(rules.eligible(name)) == matching
+
+
+@given(rules(), st.sampled_from(list(SAMPLES)), PREFIXES)
+def test_an_accepted_survey_has_heard_somebody_of_every_kind(
+    rules: Rules, kind: Kind, prefix: str
+) -> None:
+    """No group may be without a member that a name of some kind belongs to."""
+    eligible = {m.label for m in rules.eligible(prefix + SAMPLES[kind])}
+    known = {p for m in rules.members for p in m.prefixes} | {""}
+    if prefix in known:
+        assert any(group <= eligible for group in plan_survey(rules))
+
+
+@given(PREFIXES, st.sampled_from(list(SAMPLES)), st.sampled_from(["", ".gpg", ".gz"]))
+def test_the_kind_of_a_name_does_not_depend_on_what_is_around_it(
+    prefix: str, kind: Kind, suffix: str
+) -> None:
+    assert kind_of(prefix + SAMPLES[kind] + suffix) is kind

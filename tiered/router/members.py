@@ -1,0 +1,93 @@
+"""The stores of one router by label, and the two ways to ask several of them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from tiered.errors import Frozen, NotFound, StoreError
+from tiered.monitor import Monitor
+from tiered.router.plan import plan_read
+from tiered.router.rules import Rules
+from tiered.store import Entry, Store
+
+P = TypeVar("P")
+T = TypeVar("T")
+
+
+class Members:
+    """What each part of a router needs: the rules, the stores, the monitor."""
+
+    def __init__(
+        self, rules: Rules, stores: Mapping[str, Store], monitor: Monitor
+    ) -> None:
+        if set(stores) != set(rules.labels):
+            raise ValueError(f"rules for {rules.labels}, stores {tuple(stores)}")
+        self.rules, self.monitor = rules, monitor
+        self.stores = {label: stores[label] for label in rules.labels}
+
+    def find(self, label: str, name: str) -> Entry | None:
+        """The object at one member; None if the member says it is not there."""
+        store = self.stores[label]
+        if stat := store.extras.stat:
+            try:
+                return stat.stat(name)
+            except NotFound:
+                return None
+        return next((e for e in store.list(name) if e.name == name), None)
+
+    def first(self, name: str, parts: Mapping[str, P], read: Callable[[P], T]) -> T:
+        """The answer of the first member, in read order, that can give it.
+
+        Args:
+            parts: What to hand to `read`, by label: the stores, or a capability.
+
+        Raises:
+            StoreError: Nobody can; `most_telling` of what they said.
+        """
+        failed: dict[str, StoreError] = {}
+        for label in plan_read(self.rules, name):
+            try:
+                answer = read(parts[label])
+            except StoreError as e:
+                failed[label] = e
+            else:
+                self._warn(name, label, failed)
+                return answer
+        raise most_telling(failed)
+
+    def _warn(self, name: str, label: str, failed: Mapping[str, StoreError]) -> None:
+        """Sealed and absent copies are as it should be; others are not."""
+        for other, error in failed.items():
+            if not isinstance(error, (NotFound, Frozen)):
+                self.monitor.warn(
+                    f"{name!r} was read from {label}, as {other} failed: {error}",
+                    error.hint,
+                )
+
+
+def most_telling(failed: Mapping[str, StoreError]) -> StoreError:
+    """The error to raise when several members failed, with notes of the others.
+
+    A sealed copy can be had by a thaw, so it comes first.  NotFound comes last:
+    it is the truth only if every member said it.
+    """
+    label, worst = min(failed.items(), key=lambda item: _rank(item[1]))
+    for other, error in failed.items():
+        if other != label and not isinstance(error, NotFound):
+            worst.add_note(f"{other} failed, too: {error}")
+    return worst
+
+
+def common_prefix(names: Iterable[str]) -> str:
+    """The longest text that all names begin with: it makes listings short."""
+    wanted = sorted(names)
+    first, last = wanted[0], wanted[-1]
+    for i, (a, b) in enumerate(zip(first, last, strict=False)):
+        if a != b:
+            return first[:i]
+    return first
+
+
+def _rank(error: StoreError) -> int:
+    if isinstance(error, Frozen):
+        return 0
+    return 2 if isinstance(error, NotFound) else 1

@@ -1,0 +1,79 @@
+"""What all members together hold: the whole truth, or what can be seen now.
+
+`duplicity` leaves a member that fails out of its listing.  When that is the
+one with the manifests, the volumes look like a broken set, and the next run
+deletes them.  So a listing here is whole or an error, and what may go on with
+less has to ask for a survey by name.
+"""
+
+from collections.abc import Mapping
+from threading import Lock
+
+from tiered.errors import StoreError
+from tiered.router.members import Members
+from tiered.router.plan import plan_read, plan_survey
+from tiered.store import Entry, Survey
+
+Listing = tuple[Entry, ...]
+
+
+class View:
+    """Listings of a router."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+        self._lock = Lock()
+        self._told: set[str] = set()
+
+    def list(self, prefix: str = "") -> Listing:
+        """The union; the error of any member that fails (R3)."""
+        stores = self._members.stores
+        return self._merged({label: s.list(prefix) for label, s in stores.items()})
+
+    def survey(self, prefix: str = "") -> Survey:
+        listings: dict[str, Listing] = {}
+        silent: dict[str, StoreError] = {}
+        for label, store in self._members.stores.items():
+            try:
+                listings[label] = store.list(prefix)
+            except StoreError as e:
+                silent[label] = e
+        for group in plan_survey(self._members.rules):
+            if group <= silent.keys():
+                raise next(e for label, e in silent.items() if label in group)
+        return Survey(entries=self._merged(listings), silent=silent)
+
+    def _merged(self, listings: Mapping[str, Listing]) -> Listing:
+        best: dict[str, tuple[str, Entry]] = {}
+        for label, listing in listings.items():
+            for entry in listing:
+                other = best.setdefault(entry.name, (label, entry))
+                if _differ(other[1], entry):
+                    best[entry.name] = self._better(other, (label, entry))
+        return tuple(sorted(entry for _, entry in best.values()))
+
+    def _better(
+        self, one: tuple[str, Entry], two: tuple[str, Entry]
+    ) -> tuple[str, Entry]:
+        """Of two copies that differ, the one that a get would read."""
+        name = one[1].name
+        with self._lock:
+            is_news = name not in self._told
+            self._told.add(name)
+        if is_news:
+            self._members.monitor.warn(
+                f"{name!r} differs: {_facts(*one)}, {_facts(*two)}",
+                "One copy is damaged or old: `tiered verify` tells which.",
+            )
+        order = plan_read(self._members.rules, name)
+        return min(one, two, key=lambda copy: order.index(copy[0]))
+
+
+def _differ(one: Entry, two: Entry) -> bool:
+    md5_differs = None not in (one.md5, two.md5) and one.md5 != two.md5
+    return one.size != two.size or md5_differs
+
+
+def _facts(label: str, entry: Entry) -> str:
+    md5 = f", MD5 {entry.md5}" if entry.md5 else ""
+    return f"{entry.size} bytes{md5} on {label}"

@@ -1,0 +1,74 @@
+"""Look after each put whether the store has what it was given.
+
+A store may answer "created" and keep less: a full disk behind a gateway, a
+proxy that cut the body, a duplicity multi store.  Found at once, it costs one
+upload; found at the restore, it costs the backup.
+
+What is compared: the size, and the MD5 where both sides know it.  A store
+without `stat` is not checked, for a listing may be older than the put (R2).
+"""
+
+from tiered.errors import Corrupt, NotFound, StoreError
+from tiered.store import Entry, PutMode, Source
+from tiered.wrap.base import Wrapped
+
+
+def is_whole(entry: Entry, source: Source) -> bool:
+    """Can the object that `entry` tells about be the bytes of `source`?
+
+    A checksum that one side does not know says nothing, so the answer may be
+    yes for other bytes of the same size.
+    """
+    same_md5 = None in (entry.md5, source.md5) or entry.md5 == source.md5
+    return entry.size == source.size and same_md5
+
+
+class Verified(Wrapped):
+    """`inner`, each put followed by a stat."""
+
+    def put(self, name: str, source: Source, mode: PutMode) -> None:
+        """As the contract says.
+
+        Raises:
+            Corrupt: The store kept something else.  With CREATE the bad object
+                has been deleted, as it was ours alone; with REPLACE it stays,
+                as deleting it would not bring back the old one.
+        """
+        super().put(name, source, mode)
+        stat = self.inner.extras.stat
+        if stat is None:
+            return
+        try:
+            entry = stat.stat(name)
+        except NotFound as e:
+            raise Corrupt(
+                f"{self.label}: {name!r} is not there after its upload",
+                hint="Check the health of the store, then run the command again.",
+                name=name,
+            ) from e
+        if not is_whole(entry, source):
+            self._refuse(entry, source, mode)
+
+    def _refuse(self, entry: Entry, source: Source, mode: PutMode) -> None:
+        deleted = mode is PutMode.CREATE and self._delete(entry.name)
+        state = "It was deleted" if deleted else "The bad object is still there"
+        raise Corrupt(
+            f"{self.label}: {entry.name!r}: {_difference(entry, source)}",
+            hint=f"{state}. Check space and health of the store, then run again.",
+            name=entry.name,
+            stored_bytes=entry.size,
+            sent_bytes=source.size,
+        )
+
+    def _delete(self, name: str) -> bool:
+        try:
+            self.inner.delete(name)
+        except StoreError:
+            return False  # the hint says so; what matters is that the put failed
+        return True
+
+
+def _difference(entry: Entry, source: Source) -> str:
+    if entry.size != source.size:
+        return f"stored {entry.size} of {source.size} bytes"
+    return f"stored other bytes: MD5 {entry.md5} instead of {source.md5}"
