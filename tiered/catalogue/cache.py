@@ -3,7 +3,8 @@
     objects/<name>     hot objects, as the store holds them
     journal.json       sets that were begun here and not committed
     thaws.json         which objects were asked to thaw, and when
-    lock               held by the process that works on the archive
+    lock               held by the process that writes to the archive; reading
+                       needs no lock, so a restore that waits blocks no backup
 
 The stores are the truth.  Losing this folder costs time: hot objects are
 fetched again.  What it remembers is used to *doubt* a listing, never to
@@ -13,6 +14,7 @@ replace one  (`tiered.engine.trust`).
 import fcntl
 import json
 import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +33,7 @@ class Cache:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock; a lock of a process that died does not count.
+        """Hold the lock of writers; that of a process that died does not count.
 
         Raises:
             Locked: Another process holds it.
@@ -73,7 +75,7 @@ class Cache:
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """A file that becomes the cached object if the block ends well."""
         path = self._path(name)
-        part = path.with_name(path.name + ".part~")
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part~")
         with _errors_as_ours(self._folder):
             self._objects.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = part.open("w+b")
@@ -93,25 +95,21 @@ class Cache:
         return tuple(self._read("journal.json"))
 
     def journal_add(self, set_name: str) -> None:
-        self._write("journal.json", {**self._read("journal.json"), set_name: 0.0})
+        with self._changing("journal.json") as begun:
+            begun[set_name] = 0.0
 
     def journal_remove(self, set_names: Iterable[str]) -> None:
-        left = dict(self._read("journal.json"))
-        for name in set_names:
-            left.pop(name, None)
-        self._write("journal.json", left)
+        with self._changing("journal.json") as begun:
+            for name in set_names:
+                begun.pop(name, None)
 
     def thaws(self) -> Mapping[str, float]:
         """When each object was asked to thaw, in seconds since 1970."""
         return self._read("thaws.json")
 
     def thaws_add(self, names: Iterable[str], time_s: float) -> None:
-        asked = dict.fromkeys(names, time_s)
-        self._write("thaws.json", {**self._read("thaws.json"), **asked})
-
-    def thaws_clear(self) -> None:
-        with _errors_as_ours(self._folder):
-            (self._folder / "thaws.json").unlink(missing_ok=True)
+        with self._changing("thaws.json") as asked:
+            asked.update(dict.fromkeys(names, time_s))
 
     def _path(self, name: str) -> Path:
         return self._objects / quote(name, safe=" ")
@@ -124,17 +122,24 @@ class Cache:
         try:
             values: dict[str, float] = json.loads(text)
         except ValueError:
-            return {}  # a torn write before rename cannot happen; a foreign edit can
+            return {}  # never torn by us, as it is renamed whole
         return values
 
-    def _write(self, file: str, values: Mapping[str, float]) -> None:
+    @contextmanager
+    def _changing(self, file: str) -> Iterator[dict[str, float]]:
+        """Values to change; other processes wait, and see all of it or nothing."""
         with _errors_as_ours(self._folder):
-            part = self._folder / f"{file}.part~"
-            with part.open("w") as out:
-                json.dump(values, out)
-                out.flush()
-                os.fsync(out.fileno())
-            part.replace(self._folder / file)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with (self._folder / f"{file}.lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                values = self._read(file)
+                yield values
+                part = self._folder / f"{file}.part~"
+                with part.open("w") as out:
+                    json.dump(values, out)
+                    out.flush()
+                    os.fsync(out.fileno())
+                part.replace(self._folder / file)
 
 
 @contextmanager

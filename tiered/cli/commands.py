@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tiered.archive.collection import Collection
 from tiered.archive.fileinfo import FileInfo
 from tiered.archive.paths import join_path, show_path, split_path
 from tiered.archive.times import parse_time
@@ -12,6 +13,7 @@ from tiered.cli.output import show_json, show_lines
 from tiered.cli.parser import CommandLine
 from tiered.cli.report import backup_report, restore_plan, status_report
 from tiered.engine.backup import Action, BackupRequest, run_backup
+from tiered.engine.context import Context
 from tiered.engine.inventory import take_inventory
 from tiered.engine.prune import (
     PrunePlan,
@@ -74,21 +76,22 @@ def restore(run: Run) -> None:
     url, target = run.line.words
     context = run.assembly.context(url)
     path = split_path(options.path.encode("utf-8", "surrogateescape"))
-    with context.cache.locked():
-        plan = plan_restore(context, path, run.time_s(options.time))
-        lines, document = restore_plan(plan)
-        if options.dry_run:
-            _show(run, lines, document)
-            return
-        for line in lines:
-            context.monitor.note(line)
-        request = RestoreRequest(
-            target=target.encode("utf-8", "surrogateescape"),
-            path=path,
-            place=run.assembly.place_settings(),
-            force=bool(options.force),
-        )
-        report = run_restore(context, plan, request)
+    plan = plan_restore(
+        context, path, run.time_s(options.time), accept_loss=bool(options.accept_loss)
+    )
+    lines, document = restore_plan(plan)
+    if options.dry_run:
+        _show(run, lines, document)
+        return
+    for line in lines:
+        context.monitor.note(line)
+    request = RestoreRequest(
+        target=target.encode("utf-8", "surrogateescape"),
+        path=path,
+        place=run.assembly.place_settings(),
+        force=bool(options.force),
+    )
+    report = run_restore(context, plan, request)
     text = f"restored {report.paths} paths, {report.files} of them files, to {target}"
     done = {"paths": report.paths, "files": report.files, "skipped": report.skipped}
     _show(run, [text], {**document, **done})
@@ -96,44 +99,37 @@ def restore(run: Run) -> None:
 
 
 def show_status(run: Run) -> None:
-    lines, document = status_report(
-        read_status(run.assembly.context(run.line.words[0]))
-    )
+    status = read_status(run.assembly.context(run.line.words[0]))
+    lines, document = status_report(status)
     _show(run, lines, document)
+    if status.doubt and not run.line.options.accept_loss:
+        raise status.doubt
 
 
 def show_files(run: Run) -> None:
+    options = run.line.options
     context = run.assembly.context(run.line.words[0])
-    with context.cache.locked():
-        files = list_files(context, run.time_s(run.line.options.time))
-        if run.line.options.json:
-            show_json([_file_document(info) for info in files])
-            return
-        for info in files:
-            show_lines([f"{time.ctime(info.mtime_s)} {show_path(info.path)}"])
+    files = list_files(
+        context, run.time_s(options.time), accept_loss=bool(options.accept_loss)
+    )
+    if options.json:
+        show_json([_file_document(info) for info in files])
+        return
+    for info in files:
+        show_lines([f"{time.ctime(info.mtime_s)} {show_path(info.path)}"])
 
 
 def clean_up(run: Run) -> None:
-    def plan(context_time_s: float) -> PrunePlan:
-        return plan_cleanup(inventory, context.cache.journal(), context_time_s)
-
     context = run.assembly.context(run.line.words[0])
-    with context.cache.locked():
-        inventory = take_inventory(
-            context, to_write=True, accept_loss=bool(run.line.options.accept_loss)
-        )
-        _prune(run, plan(context.clock.time_s()))
+    own, now_s = context.cache.journal(), context.clock.time_s()
+    _prune(run, context, lambda found: plan_cleanup(found, own, now_s))
 
 
 def remove_older_than(run: Run) -> None:
     when, url = run.line.words
     time_s = run.time_s(when)
     context = run.assembly.context(url)
-    with context.cache.locked():
-        inventory = take_inventory(
-            context, to_write=True, accept_loss=bool(run.line.options.accept_loss)
-        )
-        _prune(run, plan_remove_older_than(inventory, time_s))
+    _prune(run, context, lambda found: plan_remove_older_than(found, time_s))
 
 
 COMMANDS: dict[str, Callable[[Run], None]] = {
@@ -148,11 +144,18 @@ COMMANDS: dict[str, Callable[[Run], None]] = {
 }
 
 
-def _prune(run: Run, plan: PrunePlan) -> None:
-    context = run.assembly.context(run.line.words[-1])
-    really = bool(run.line.options.force) and not run.line.options.dry_run
-    if really:
-        run_prune(context, plan)
+def _prune(
+    run: Run, context: Context, decide: Callable[[Collection], PrunePlan]
+) -> None:
+    options = run.line.options
+    really = bool(options.force) and not options.dry_run
+    with context.cache.locked():
+        found = take_inventory(
+            context, to_write=True, accept_loss=bool(options.accept_loss)
+        )
+        plan = decide(found)
+        if really:
+            run_prune(context, plan)
     verb = "deleted" if really else "would delete"
     lines = [f"{verb} {s.id}: {len(s.objects)} objects" for s in plan.sets]
     lines += [

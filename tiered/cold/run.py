@@ -43,7 +43,7 @@ def thaw_and_wait(
     in the store's listing or in `requests`, and is not asked for twice.
     """
     wanted = tuple(names)
-    first_s: float | None = None
+    begun_s: float | None = None
     while True:
         plan = look(thaw, wanted, requests, clock)
         if plan.ask:
@@ -51,17 +51,25 @@ def thaw_and_wait(
             plan = look(thaw, wanted, requests, clock)
         if plan.is_done:
             return
-        if first_s is None and plan.wait_s is not None:
-            first_s = plan.wait_s
-            monitor.note(
-                f"waiting for {len(plan.thawing)} of {len(wanted)} volumes to thaw, "
-                f"about {format_duration(plan.wait_s)}; you may stop here and run "
-                "the same command later"
-            )
-        if first_s is not None and plan.wait_s is not None:
-            waited_s = max(0.0, first_s - plan.wait_s)
-            monitor.progress(Progress("thaw", int(waited_s), int(first_s), "s"))
+        if begun_s is None:
+            begun_s = clock.time_s()
+            _say_what_is_waited_for(plan, len(wanted), monitor)
+        waited_s = clock.time_s() - begun_s
+        total_s = None if plan.wait_s is None else int(waited_s + plan.wait_s)
+        monitor.progress(Progress("thaw", int(waited_s), total_s, "s"))
         clock.sleep_s(min(plan.wait_s or POLL_S, LONGEST_POLL_S))
+
+
+def _say_what_is_waited_for(plan: ThawPlan, count: int, monitor: Monitor) -> None:
+    how_long = (
+        "the store does not say how long"
+        if plan.wait_s is None
+        else f"about {format_duration(plan.wait_s)}"
+    )
+    monitor.note(
+        f"waiting for {len(plan.thawing)} of {count} volumes to thaw, {how_long}; "
+        "you may stop here and run the same command later"
+    )
 
 
 def _ask(

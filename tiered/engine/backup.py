@@ -136,7 +136,7 @@ def _inventory(context: Context, request: BackupRequest) -> Collection:
         return take_inventory(context, to_write=True, accept_loss=request.accept_loss)
     except StoreMissing:
         create = context.store.extras.create
-        is_new = not read_seen(context).names
+        is_new = not read_seen(context)
         if create is None or not is_new or request.action is Action.INC:
             raise
         if request.dry_run:
@@ -168,6 +168,14 @@ def _check_parent(
     for backup_set in parent.sets:
         manifest = read_manifest(context, collection, backup_set)
         check_volumes(backup_set, manifest.volumes)
+    if parent.sets[-1].encrypted != (request.codec.suffix == ".gpg"):
+        raise ConfigError(
+            "the chain is encrypted, and this inc would not be"
+            if parent.sets[-1].encrypted
+            else "the chain is not encrypted, and this inc would be",
+            hint="Use the option of the last backup, or begin a new chain with "
+            "`tiered full`.",
+        )
     if request.allow_source_mismatch:
         return
     for what, theirs, ours in (

@@ -1,7 +1,6 @@
 """What is in the archive: a listing, believed only after it was checked."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from tiered.archive.collection import Collection, collect
 from tiered.archive.filename import SetId
@@ -12,20 +11,10 @@ from tiered.errors import ListingDoubtful, NotFound
 from tiered.store import Entry, Stat
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Names and sets that the cache remembers."""
-
-    names: tuple[str, ...]
-    sets: frozenset[SetId]
-
-
-def read_seen(context: Context) -> Seen:
-    """What this machine knows of the archive, without asking a store."""
-    names = context.cache.names()
-    parsed = (context.namer.parse(n) for n in names)
-    sets = frozenset(p.set_id for p in parsed if p and p.kind is Kind.MANIFEST)
-    return Seen(names, sets)
+def read_seen(context: Context) -> frozenset[SetId]:
+    """Sets that this machine has read or written, without asking a store."""
+    parsed = (context.namer.parse(n) for n in context.cache.names())
+    return frozenset(p.set_id for p in parsed if p and p.kind is Kind.MANIFEST)
 
 
 def take_inventory(
@@ -47,12 +36,21 @@ def take_inventory(
     Cost: One listing of each store; no object is read.
     """
     collection = collect(_entries(context, to_write=to_write), context.namer)
-    seen = read_seen(context)
-    if not accept_loss:
-        check_listing(collection, seen.sets, context.cache.journal())
+    if not accept_loss and (doubt := find_doubt(context, collection)):
+        raise doubt
     if to_write:
-        _forget_deleted(context, [n for n in seen.names if n not in collection.sizes])
+        names = context.cache.names()
+        _forget_deleted(context, [n for n in names if n not in collection.sizes])
     return collection
+
+
+def find_doubt(context: Context, collection: Collection) -> ListingDoubtful | None:
+    """What the listing contradicts, if anything."""
+    try:
+        check_listing(collection, read_seen(context), context.cache.journal())
+    except ListingDoubtful as doubt:
+        return doubt
+    return None
 
 
 def _forget_deleted(context: Context, names: Iterable[str]) -> None:

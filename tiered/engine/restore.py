@@ -79,7 +79,9 @@ class RestoreReport:
     skipped: int = 0
 
 
-def plan_restore(context: Context, path: PathKey, time_s: int) -> RestorePlan:
+def plan_restore(
+    context: Context, path: PathKey, time_s: int, *, accept_loss: bool = False
+) -> RestorePlan:
     """Find out what a restore needs, from hot objects and listings alone.
 
     Raises:
@@ -87,7 +89,7 @@ def plan_restore(context: Context, path: PathKey, time_s: int) -> RestorePlan:
         ArchiveDamaged: A volume that is needed is not listed.
         ListingDoubtful, StoreError: See `take_inventory`.
     """
-    collection = take_inventory(context, to_write=False)
+    collection = take_inventory(context, to_write=False, accept_loss=accept_loss)
     chain = collection.at(time_s)
     if chain is None:
         oldest = collection.chains[0].start_s if collection.chains else None

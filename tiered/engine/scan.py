@@ -91,7 +91,7 @@ def _look(
     path: PathKey, file: bytes, owners: OwnerNames
 ) -> tuple[Scanned | None, list[bytes]]:
     """One path, and the names in it if it is a directory; None for a socket."""
-    status = os.lstat(file)
+    status = os.lstat(file) if path else os.stat(file)  # the root may be a link
     kind = _TYPES.get(stat.S_IFMT(status.st_mode))
     if kind is None:
         return None, []

@@ -8,9 +8,9 @@ from tiered.archive.fileinfo import FileInfo
 from tiered.archive.filename import SetId
 from tiered.archive.times import format_name_time
 from tiered.engine.context import Context
-from tiered.engine.inventory import take_inventory
+from tiered.engine.inventory import find_doubt, take_inventory
 from tiered.engine.sets import chain_states
-from tiered.errors import NoBackup
+from tiered.errors import ListingDoubtful, NoBackup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +34,26 @@ class Status:
     chains: tuple[tuple[SetStatus, ...], ...]
     orphans: tuple[SetStatus, ...]
     incomplete: tuple[SetStatus, ...]
+    doubt: ListingDoubtful | None
+    """Why nothing should be built on this, if so."""
 
 
 def read_status(context: Context) -> Status:
     """One listing of each store; no object is read."""
-    collection = take_inventory(context, to_write=False)
+    collection = take_inventory(context, to_write=False, accept_loss=True)
     return Status(
         chains=tuple(
             tuple(_status(collection, s) for s in c.sets) for c in collection.chains
         ),
         orphans=tuple(_status(collection, s) for s in collection.orphans),
         incomplete=tuple(_status(collection, s) for s in collection.incomplete),
+        doubt=find_doubt(context, collection),
     )
 
 
-def list_files(context: Context, time_s: int) -> Iterator[FileInfo]:
+def list_files(
+    context: Context, time_s: int, *, accept_loss: bool = False
+) -> Iterator[FileInfo]:
     """Every path that a restore of `time_s` would write, in archive order.
 
     Cost: The signature objects of one chain, from cache or hot store.
@@ -56,7 +61,7 @@ def list_files(context: Context, time_s: int) -> Iterator[FileInfo]:
     Raises:
         NoBackup: Nothing is that old.
     """
-    collection = take_inventory(context, to_write=False)
+    collection = take_inventory(context, to_write=False, accept_loss=accept_loss)
     chain = collection.at(time_s)
     if chain is None:
         raise NoBackup(
