@@ -77,6 +77,7 @@ class Assembly:
         self.clock = self._make_clock()
         self._contexts: dict[str, Context] = {}
         self._passphrase: Secret | None = None
+        self._gnupg: Gnupg | None = None
 
     def __enter__(self) -> "Assembly":
         return self
@@ -215,19 +216,25 @@ class Assembly:
 
     def _codec_for(self, suffix: str) -> Codec:
         if suffix in (".gpg", ".g"):
-            return Gnupg(
-                GnupgSettings(
-                    passphrase=self._ask_passphrase(twice=False),
-                    program=self._options.gpg_binary,
-                    options=tuple(self._options.gpg_options.split()),
-                    compress=self._options.compression is not False,
-                )
-            )
+            self._gnupg = self._gnupg or self._make_gnupg()
+            return self._gnupg
         if suffix in (".gz", ".z"):
             return Gzip()
         if suffix == "":
             return Plain()
         raise ConfigError(f"objects that end in {suffix!r} cannot be read yet")
+
+    def _make_gnupg(self) -> Gnupg:
+        gnupg = Gnupg(
+            GnupgSettings(
+                passphrase=self._ask_passphrase(twice=False),
+                program=self._options.gpg_binary,
+                options=tuple(self._options.gpg_options.split()),
+                compress=self._options.compression is not False,
+            )
+        )
+        gnupg.prepare()
+        return gnupg
 
     def _ask_passphrase(self, *, twice: bool) -> Secret:
         """From PASSPHRASE, or from the terminal, once per run."""

@@ -20,6 +20,7 @@ person treats it differently.
       NoBackup          there is nothing to restore, for that time or path
       ArchiveDamaged    objects are missing or do not parse
       PassphraseError   the passphrase is absent or wrong
+      EncryptionFailed  the encryption program itself failed
       Locked            another process works on the same archive
       ScratchError      the temporary or cache directory cannot be used
       ListingDoubtful   a listing contradicts what is known; nothing was touched
@@ -148,6 +149,13 @@ class PassphraseError(TieredError):
 
     code = "passphrase-wrong"
     exit_status = 31
+
+
+class EncryptionFailed(TieredError):
+    """The program that encrypts failed for a reason of its own."""
+
+    code = "encryption-failed"
+    exit_status = 33
 
 
 class ListingDoubtful(TieredError):

@@ -8,6 +8,9 @@ Facts, observed with gpg 2.2.40:
     mean success
   * AES256, S2K mode 3 with count 65,011,712, MDC: the same as duplicity 3.2.1
 
+  * two that start at once with no home directory both try to make it, and one
+    fails with "File exists"
+
 The passphrase goes through a pipe of its own: never the command line, the
 environment or a file.
 """
@@ -23,10 +26,10 @@ from typing import BinaryIO
 from tiered.codec.codec import Decoder, Encoder
 from tiered.errors import (
     ArchiveDamaged,
+    EncryptionFailed,
     MissingDependency,
     PassphraseError,
     ScratchError,
-    TieredError,
 )
 from tiered.secret import Secret
 
@@ -51,6 +54,26 @@ class Gnupg:
 
     def __init__(self, settings: GnupgSettings) -> None:
         self._settings = settings
+
+    def prepare(self) -> None:
+        """Let gpg make its home directory, before two of it try to at once.
+
+        Raises:
+            MissingDependency: There is no such program.
+        """
+        program = self._settings.program
+        command = [program, *_COMMON, *self._settings.options, "--print-md", "sha1"]
+        try:
+            # Only that it ran matters: if another gpg was faster, this one fails.
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+        except OSError as e:
+            raise _not_there(program, e) from e
 
     def encode(self, target: BinaryIO) -> Encoder:
         arguments = ["--s2k-count", "65011712", "--force-mdc", "--symmetric"]
@@ -114,11 +137,7 @@ def _start(
     except OSError as e:
         talk.close()
         os.close(write_end)
-        raise MissingDependency(
-            f"the program {settings.program!r} cannot be run: {e.strerror}",
-            hint="Install GnuPG (Debian: apt-get install gnupg), or give its path "
-            "with --gpg-binary.",
-        ) from e
+        raise _not_there(settings.program, e) from e
     finally:
         os.close(read_end)
     with suppress(BrokenPipeError), os.fdopen(write_end, "wb") as pipe:
@@ -149,7 +168,7 @@ class _Encoder:
                 "the temporary directory is full",
                 hint="Free space there, or choose another with --tempdir.",
             )
-        raise TieredError(
+        raise EncryptionFailed(
             f"gpg failed to encrypt: {_last_words(talk)}",
             hint="Run gpg --symmetric by hand with the same options.",
         )
@@ -200,6 +219,14 @@ class _Decoder:
             f"gpg cannot read {self._name!r}: {_last_words(talk)}",
             hint="Read another copy of it, if there is one.",
         )
+
+
+def _not_there(program: str, error: OSError) -> MissingDependency:
+    return MissingDependency(
+        f"the program {program!r} cannot be run: {error.strerror}",
+        hint="Install GnuPG (Debian: apt-get install gnupg), or give its path "
+        "with --gpg-binary.",
+    )
 
 
 def _last_words(talk: str) -> str:

@@ -81,7 +81,7 @@ class Bucket:
             for row in page.get("Contents", []):
                 if name := row["Key"].removeprefix(s.prefix):
                     yield name, row
-            if not page["IsTruncated"]:
+            if page.get("IsTruncated") is False:  # absent from an empty answer
                 return
             token = page.get("NextContinuationToken")
             if not token or token == more.get("ContinuationToken"):

@@ -32,6 +32,7 @@ from tiered.errors import (
 _KEY_HINT = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 _ROLE_HINT = "This key may not do that here: check its policy and the bucket's."
 _REGION_HINT = "Set the region of the bucket: AWS_REGION, or in the settings."
+_REDIRECT_HINT = "Check the endpoint (http or https?) and the region."
 _TLS_HINT = "Check the clock, the certificate of the server and the CA bundle."
 _NET_HINT = "Check the network, the endpoint and proxies."
 
@@ -94,6 +95,8 @@ def as_ours(label: str, verb: str, name: str = "") -> Iterator[None]:
         if isinstance(inner, TieredError):  # of the source that was being sent
             raise inner from e
         raise _of_client(e, what) from e
+    except RecursionError as e:  # botocore asks again as often as it is redirected
+        raise ConfigError(f"{what}: the server redirects", hint=_REDIRECT_HINT) from e
     except (urllib3.exceptions.HTTPError, OSError) as e:
         kind = type(e).__name__
         raise Unavailable(f"{what}: no answer ({kind})", hint=_NET_HINT) from e
@@ -107,7 +110,8 @@ def _of_answer(e: boto.ClientError, what: str, verb: str) -> TieredError:
     kind, hint = _BY_CODE.get(code) or _BY_STATUS.get(status, later)
     after = metadata.get("HTTPHeaders", {}).get("retry-after", "")
     wait_s = float(after) if after.isdecimal() else None
-    said = f"{what}: the server answered {status} {code}".rstrip()
+    name = "" if code.isdecimal() else code  # of a HEAD: the status once more
+    said = f"{what}: the server answered {status} {name}".rstrip()
     return kind(said, hint=hint, wait_s=wait_s, status=status, s3_code=code, verb=verb)
 
 
