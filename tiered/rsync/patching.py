@@ -19,7 +19,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 from tiered.errors import ArchiveDamaged
 from tiered.rsync.borrow import Data
@@ -39,11 +39,18 @@ from tiered.rsync.library import (
 _OUTPUT_BYTES: Final = 1 << 18
 _READ_BYTES: Final = 1 << 18
 
+
+class Readable(Protocol):
+    """All that a delta has to offer."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 _ReadInto = Callable[[memoryview, int], int]
 """(where to put the bytes, position) -> bytes read, 0 at the end."""
 
 
-def patch(basis: BinaryIO, delta: BinaryIO) -> Iterator[bytes]:
+def patch(basis: BinaryIO, delta: Readable) -> Iterator[bytes]:
     """The new version, in parts of at most 256 KiB.
 
     Args:
@@ -90,7 +97,7 @@ def patch_bytes(basis: Data, delta: Data) -> bytes:
     return b"".join(patch(io.BytesIO(basis), io.BytesIO(delta)))
 
 
-def _patched(job: Job, delta: BinaryIO) -> Iterator[bytes]:
+def _patched(job: Job, delta: Readable) -> Iterator[bytes]:
     with closing(job):
         while part := delta.read(_READ_BYTES):
             yield from job.run(part, eof=False)
