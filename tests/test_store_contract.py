@@ -1,12 +1,20 @@
 """Every store keeps the contract.  A new backend is one line in STORES."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from tests.accounts import keystone, s3_keys
+from tests.servers import Glacier, OpenStack
 from tiered.backends.file import FileSettings, FileStore
+from tiered.backends.s3 import s3_store
+from tiered.backends.swift import pca_store, swift_store
 from tiered.store import Store
 from tiered.testing.clocks import JumpingClock
 from tiered.testing.cold import ColdSettings, ColdStore
@@ -17,59 +25,184 @@ from tiered.testing.contract import (
     offered,
     r8_nothing_is_made_unasked,
 )
+from tiered.url import parse_url
 from tiered.wrap.base import Wrapped
+
+T = TypeVar("T")
+
+PAGE_ROWS = 100
+"""Fewer than the objects that the listing check writes."""
+HALF_A_DAY_S = 43_200.0
+"""S3 does not say how long a thaw takes; at Deep Archive it is this."""
+
+
+class Site:
+    """What a test has to put a store on.
+
+    Args:
+        folder: Of its own; its parent exists.
+        exists: Shall the container be there already?
+    """
+
+    def __init__(
+        self, folder: Path, request: pytest.FixtureRequest, *, exists: bool
+    ) -> None:
+        self.folder, self.exists, self._request = folder, exists, request
+        if exists:
+            folder.mkdir()
+
+    @property
+    def openstack(self) -> OpenStack:
+        found = self._request.getfixturevalue("openstack")
+        assert isinstance(found, OpenStack)
+        return found
+
+    @property
+    def glacier(self) -> Glacier:
+        found = self._request.getfixturevalue("glacier")
+        assert isinstance(found, Glacier)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """How to open an empty store, and what it must be able to do."""
 
-    open: Callable[[Path], Rig]
+    open: Callable[[Site], Rig]
     extras: set[str]
     """Written down, so that a capability cannot disappear unnoticed."""
 
 
-def at_once(store: Store) -> Rig:
+class OneAtATime(Wrapped):
+    """moto answers 500 when one object is overwritten by two requests at once:
+    it closes the old one while it still writes the answer about it."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self._lock = threading.Lock()
+
+    def around(self, verb: str, name: str, run: Callable[[], T]) -> T:
+        with self._lock:
+            return run()
+
+
+def at_once(store: Store, *, atomic_create: bool = True) -> Rig:
     def wait(_: float) -> None:
         raise AssertionError("this store is never cold")
 
-    return Rig(store=store, wait=wait)
+    return Rig(store=store, wait=wait, atomic_create=atomic_create)
 
 
-def file(root: Path) -> FileStore:
-    return FileStore(FileSettings(root=root, durable=False))
+def file(site: Site) -> FileStore:
+    return FileStore(FileSettings(root=site.folder, durable=False))
 
 
-def cold(root: Path) -> Rig:
+def cold(site: Site) -> Rig:
     clock = JumpingClock()
-    settings = ColdSettings(states=root.with_name(root.name + ".states"))
-    return Rig(store=ColdStore(file(root), settings, clock), wait=clock.sleep_s)
+    states = site.folder.with_name(site.folder.name + ".states")
+    settings = ColdSettings(states=states)
+    return Rig(store=ColdStore(file(site), settings, clock), wait=clock.sleep_s)
+
+
+def swift(site: Site) -> Rig:
+    server, policy = site.openstack, "PCS"
+    container = server.make_container() if site.exists else server.new_name()
+    store = swift_store(
+        parse_url(f"swift://{container}/a/prefix"),
+        keystone(server, "SWIFT_"),
+        timeout_s=30.0,
+        policy=policy,
+        page_rows=PAGE_ROWS,
+    )
+    return at_once(store, atomic_create=False)
+
+
+def pca(site: Site) -> Rig:
+    server = site.openstack
+    container = server.make_container("PCA") if site.exists else server.new_name()
+    store = pca_store(
+        parse_url(f"pca://{container}"),
+        keystone(server, "PCA_"),
+        timeout_s=30.0,
+        page_rows=PAGE_ROWS,
+    )
+    return Rig(store=store, wait=server.move_clock, atomic_create=False)
+
+
+def s3_on_swift(site: Site) -> Rig:
+    server = site.openstack
+    bucket = server.make_container() if site.exists else server.new_name()
+    env = s3_keys(server.s3_access, server.s3_secret)
+    url = parse_url(f"s3:///{bucket}/a/prefix")
+    store = s3_store(
+        url, env, timeout_s=30.0, endpoint=server.s3_url, page_rows=PAGE_ROWS
+    )
+    return at_once(store, atomic_create=False)
+
+
+def s3_glacier(site: Site) -> Rig:
+    server = site.glacier
+    bucket = server.make_bucket() if site.exists else "test-there-is-none"
+    store = s3_store(
+        parse_url(f"s3:///{bucket}"),
+        s3_keys(server.access, server.secret),
+        timeout_s=30.0,
+        endpoint=server.url,
+        storage_class="DEEP_ARCHIVE",
+        page_rows=PAGE_ROWS,
+    )
+    wait = partial(_wait_at_least, server, HALF_A_DAY_S)
+    return Rig(store=OneAtATime(store), wait=wait)
+
+
+def _wait_at_least(server: Glacier, least_s: float, seconds: float) -> None:
+    server.move_clock(max(seconds, least_s))
 
 
 STORES = {
-    "file": Case(open=lambda p: at_once(file(p)), extras={"ranges", "stat", "create"}),
+    "file": Case(open=lambda s: at_once(file(s)), extras={"ranges", "stat", "create"}),
     "wrapped": Case(
-        open=lambda p: at_once(Wrapped(file(p))), extras={"ranges", "stat", "create"}
+        open=lambda s: at_once(Wrapped(file(s))), extras={"ranges", "stat", "create"}
     ),
     "cold": Case(open=cold, extras={"thaw", "stat", "create"}),
+    "swift": Case(open=swift, extras={"ranges", "stat", "create"}),
+    "pca": Case(open=pca, extras={"thaw", "ranges", "stat", "create"}),
+    "s3-swift": Case(open=s3_on_swift, extras={"ranges", "stat"}),
+    "s3-glacier": Case(open=s3_glacier, extras={"thaw", "ranges", "stat"}),
 }
 
 for_every_store = pytest.mark.parametrize("case", STORES.values(), ids=STORES.keys())
 
 
+@contextmanager
+def opened(case: Case, site: Site) -> Iterator[Rig]:
+    rig = case.open(site)
+    try:
+        yield rig
+    finally:
+        rig.store.close()
+
+
 @for_every_store
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
-def test_contract(check: Check, case: Case, tmp_path: Path) -> None:
-    root = tmp_path / "store"
-    root.mkdir()
-    check(case.open(root))
+def test_contract(
+    check: Check, case: Case, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with opened(case, Site(tmp_path / "store", request, exists=True)) as rig:
+        check(rig)
 
 
 @for_every_store
-def test_nothing_is_made_unasked(case: Case, tmp_path: Path) -> None:
-    r8_nothing_is_made_unasked(case.open(tmp_path / "missing"))
+def test_nothing_is_made_unasked(
+    case: Case, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with opened(case, Site(tmp_path / "store", request, exists=False)) as rig:
+        r8_nothing_is_made_unasked(rig)
 
 
 @for_every_store
-def test_offers_exactly_the_declared_extras(case: Case, tmp_path: Path) -> None:
-    assert offered(case.open(tmp_path).store.extras) == case.extras
+def test_offers_exactly_the_declared_extras(
+    case: Case, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with opened(case, Site(tmp_path / "store", request, exists=True)) as rig:
+        assert offered(rig.store.extras) == case.extras

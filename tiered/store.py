@@ -7,7 +7,9 @@ Rules that hold for every store, and that `tiered.testing.contract` checks:
 
   R1  put is all or nothing: a reader sees the old object, the new one, or
       NotFound, never a part.  With REPLACE it replaces; with CREATE it raises
-      AlreadyExists and leaves the old object, also against a second writer.
+      AlreadyExists and leaves the old object.  Whether one of two writers that
+      create the same name in the same moment is refused depends on the store
+      (not on Swift, which looks when an upload begins): nothing may rest on it.
   R2  After put returns, get, stat and delete of that name see the new object.
       A listing may be minutes old (Swift): never conclude from a listing alone
       that an object is gone.

@@ -22,3 +22,8 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts[:2]) or "0s"
+
+
+def format_count(number: int, noun: str) -> str:
+    """`1 volume`, `2 volumes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

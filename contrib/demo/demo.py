@@ -19,7 +19,7 @@ from pathlib import Path
 from tiered.testing.tree import differences, snapshot
 
 PASSPHRASE = "only for the demo"
-WORDS = "store thaw restore volume manifest chain router tier cold hot plan set".split()
+WORDS = ("store", "thaw", "restore", "volume", "manifest", "chain", "router", "tier")
 
 
 def main() -> None:

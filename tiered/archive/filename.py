@@ -6,6 +6,8 @@ Facts [docs/format/duplicity.md, "Names"; checked against duplicity 3.2.1]:
     `duplicity-new-signatures.T1.to.T2`
   * what follows the grammar after a dot is ignored by readers; `.gpg`, `.g` and
     `.p7m` mean encrypted, `.gz` and `.z` compressed
+  * `.part` (short: `.p`) behind the grammar marks what a cache has of a set that
+    is being written; in a store it means nothing, and is no object of a set
   * old short names are read: `df.T.N.dt`, `di.T1.T2.m`, `dfs.T.st` ..., with
     times and numbers in base 36
 """
@@ -15,15 +17,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tiered.archive.kinds import Kind
-from tiered.archive.times import format_name_time, parse_name_time
+from tiered.archive.times import LAST_TIME_S, format_name_time, parse_name_time
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class SetId:
-    """Which set: a full has no `start_s`, an inc starts where its parent ends."""
+    """Which set: a full has no `start_s`, an inc starts where its parent ends.
+
+    Sets sort by their end; a full stands before an inc that ends with it.
+    """
 
     end_s: int
     start_s: int | None = None
+
+    def __lt__(self, other: "SetId") -> bool:
+        mine, theirs = (
+            (s.end_s, s.start_s is not None, s.start_s or 0) for s in (self, other)
+        )
+        return mine < theirs
 
     @property
     def is_full(self) -> bool:
@@ -125,18 +136,23 @@ class _Grammar:
     base: int
 
 
+def _end(partial: str) -> str:
+    """The end of the name or a dot, but not the mark of a partial object."""
+    return rf"(?:$|\.(?!{partial}(?:$|\.)))"
+
+
 def _long(signatures: str, rest: str) -> _Grammar:
     full, new = ("full-signatures", "new-signatures") if signatures else ("full", "inc")
     span = rf"(?:{full}\.(?P<full>[^.]+)|{new}\.(?P<start>[^.]+)\.to\.(?P<end>[^.]+))"
     return _Grammar(
-        re.compile(rf"duplicity-{span}\.{rest}(?:$|\.)"), parse_name_time, 10
+        re.compile(rf"duplicity-{span}\.{rest}{_end('part')}"), parse_name_time, 10
     )
 
 
 def _short(full: str, inc: str, rest: str) -> _Grammar:
     n = "[0-9a-z]+"
     span = rf"(?:{full}\.(?P<full>{n})|{inc}\.(?P<start>{n})\.(?P<end>{n}))"
-    return _Grammar(re.compile(rf"{span}\.{rest}(?:$|\.)"), _base36_time, 36)
+    return _Grammar(re.compile(rf"{span}\.{rest}{_end('p')}"), _base36_time, 36)
 
 
 _GRAMMARS = {
@@ -170,7 +186,7 @@ def _set_id(found: Mapping[str, str | None], decode: Decode) -> SetId | None:
         for key in ("full", "start", "end")
         if (text := found[key]) is not None
     }
-    if None in times.values():
+    if any(t is None or not 0 <= t <= LAST_TIME_S for t in times.values()):
         return None
     if "full" in times:
         return SetId(times["full"] or 0)

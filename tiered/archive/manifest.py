@@ -93,8 +93,8 @@ def parse_manifest(data: bytes) -> Manifest:
             head[key] = line.split(None, 1)[1] if len(words) > 1 else b""
         elif number is not None and line[:1].isspace():
             block.setdefault(key, words[1:])
-    if b"hostname" not in head and not volumes:
-        raise ArchiveDamaged("a manifest does not parse: it has no host and no volume")
+    if not volumes:  # a set has one at least
+        raise ArchiveDamaged("a manifest does not parse: it names no volume")
     kept = sorted(n for n in volumes if n <= last)
     return Manifest(
         hostname=head.get(b"hostname", b""),

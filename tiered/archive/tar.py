@@ -162,6 +162,8 @@ def read_members(stream: Readable) -> Iterator[tuple[Member, Body]]:
             member = _apply_overrides(member, overrides)
             body_size = member.size
             overrides = {}
+        if member.size < 0:
+            raise ArchiveDamaged(f"a tar header has a size of {member.size}")
         if member.type in (b"g",):
             Body(stream, body_size).skip()
             continue
@@ -285,7 +287,7 @@ def _apply_overrides(member: Member, records: dict[bytes, bytes]) -> Member:
             size=int(records.get(b"size", member.size)),
             mtime_s=int(float(records.get(b"mtime", member.mtime_s))),
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ArchiveDamaged("a tar extended header has a bad number") from None
 
 

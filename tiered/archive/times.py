@@ -9,6 +9,9 @@ before now; dates `2026-11-21`, `2026/11/21`, `11-21-2026`, `11/21/2026`,
 import re
 from datetime import UTC, datetime, tzinfo
 
+LAST_TIME_S = 253_402_300_799
+"""The last second of the year 9999: what a calendar, and so a name, can hold."""
+
 _UNITS_S = {
     "s": 1,
     "m": 60,
@@ -18,7 +21,8 @@ _UNITS_S = {
     "M": 30 * 86400,
     "Y": 365 * 86400,
 }
-_INTERVAL = re.compile(r"(?:[0-9]+[smhDWMY])+")
+_NUMBER = re.compile(r"[0-9]{1,12}")
+_INTERVAL = re.compile(r"(?:[0-9]{1,12}[smhDWMY])+")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%m-%d-%Y", "%m/%d/%Y", "%Y%m%dZ")
 
 
@@ -41,7 +45,7 @@ def parse_name_time(text: str) -> int | None:
 
 
 def parse_time(text: str, now_s: float, zone: tzinfo | None = None) -> int:
-    """What a user typed.
+    """What a user typed; a time before 1970 counts as 0.
 
     Args:
         text: One of the forms above.
@@ -49,11 +53,18 @@ def parse_time(text: str, now_s: float, zone: tzinfo | None = None) -> int:
         zone: For forms without a zone; None is the zone of this machine.
 
     Raises:
-        ValueError: It is none of the forms.
+        ValueError: It is none of the forms, or after the year 9999.
     """
+    time_s = _typed(text, now_s, zone)
+    if time_s is None or time_s > LAST_TIME_S:
+        raise ValueError(f"{text!r} is not a time")
+    return max(0, time_s)
+
+
+def _typed(text: str, now_s: float, zone: tzinfo | None) -> int | None:
     if text == "now":
         return int(now_s)
-    if text.isdigit():
+    if _NUMBER.fullmatch(text):
         return int(text)
     if _INTERVAL.fullmatch(text):
         counts = re.findall(r"([0-9]+)([smhDWMY])", text)
@@ -69,10 +80,12 @@ def parse_time(text: str, now_s: float, zone: tzinfo | None = None) -> int:
             return _seconds(datetime.fromisoformat(text), zone)
         except ValueError:
             pass
-    raise ValueError(f"{text!r} is not a time")
+    return None
 
 
 def _seconds(moment: datetime, zone: tzinfo | None) -> int:
+    if moment.year < 1970:
+        return 0  # some of these have no timestamp
     if moment.tzinfo is None and zone is not None:
         moment = moment.replace(tzinfo=zone)
     return int(moment.timestamp())

@@ -1,7 +1,8 @@
 """What this machine keeps of an archive: a cache, a journal and a lock.
 
     objects/<name>     hot objects, as the store holds them
-    journal.json       sets that were begun here and not committed
+    journal.json       sets that were begun here and not committed, or whose
+                       deletion was begun and not ended
     thaws.json         which objects were asked to thaw, and when
     lock               held by the process that writes to the archive; reading
                        needs no lock, so a restore that waits blocks no backup
@@ -91,12 +92,15 @@ class Cache:
             self._path(name).unlink(missing_ok=True)
 
     def journal(self) -> tuple[str, ...]:
-        """Sets that were begun here and neither committed nor cleaned up."""
+        """Sets that were begun here and neither committed nor cleaned up, and
+        those whose deletion was begun and not ended.
+        """
         return tuple(self._read("journal.json"))
 
-    def journal_add(self, set_name: str) -> None:
+    def journal_add(self, set_names: Iterable[str]) -> None:
+        """Before the first object of a set is written, or deleted."""
         with self._changing("journal.json") as begun:
-            begun[set_name] = 0.0
+            begun.update(dict.fromkeys(set_names, 0.0))
 
     def journal_remove(self, set_names: Iterable[str]) -> None:
         with self._changing("journal.json") as begun:

@@ -24,6 +24,7 @@ from tiered.engine.prune import (
 from tiered.engine.restore import RestoreRequest, plan_restore, run_restore
 from tiered.engine.status import list_files, read_status
 from tiered.errors import SomeSkipped, UsageError
+from tiered.units import format_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ def restore(run: Run) -> None:
         force=bool(options.force),
     )
     report = run_restore(context, plan, request)
-    text = f"restored {report.paths} paths, {report.files} of them files, to {target}"
+    paths = format_count(report.paths, "path")
+    text = f"restored {paths}, {report.files} of them files, to {target}"
     done = {"paths": report.paths, "files": report.files, "skipped": report.skipped}
     _show(run, [text], {**document, **done})
     _complain(report.skipped, "restored")
@@ -157,7 +159,9 @@ def _prune(
         if really:
             run_prune(context, plan)
     verb = "deleted" if really else "would delete"
-    lines = [f"{verb} {s.id}: {len(s.objects)} objects" for s in plan.sets]
+    lines = [
+        f"{verb} {s.id}: {format_count(len(s.objects), 'object')}" for s in plan.sets
+    ]
     lines += [
         f"kept {s.id}: it may be a backup that another machine is writing"
         for s in plan.kept
@@ -196,6 +200,6 @@ def _show(run: Run, lines: list[str], document: object) -> None:
 def _complain(skipped: int, verb: str) -> None:
     if skipped:
         raise SomeSkipped(
-            f"{skipped} paths could not be {verb}",
+            f"{format_count(skipped, 'path')} could not be {verb}",
             hint="The warnings above name them.",
         )

@@ -4,7 +4,7 @@ from tiered.archive.times import format_name_time
 from tiered.engine.backup import BackupReport
 from tiered.engine.restore import RestorePlan
 from tiered.engine.status import SetStatus, Status
-from tiered.units import format_bytes, format_duration
+from tiered.units import format_bytes, format_count, format_duration
 
 Report = tuple[list[str], dict[str, object]]
 """Lines for people, and the same for programs."""
@@ -17,7 +17,8 @@ def backup_report(report: BackupReport, *, dry_run: bool) -> Report:
         f"{verb} {report.set_id}",
         f"  {tally.new} new, {tally.changed} changed, {tally.deleted} deleted paths",
         f"  {format_bytes(tally.source_bytes)} read, "
-        f"{format_bytes(report.stored_bytes)} stored in {report.volumes} volumes",
+        f"{format_bytes(report.stored_bytes)} stored in "
+        f"{format_count(report.volumes, 'volume')}",
     ]
     document: dict[str, object] = {
         "set": str(report.set_id),
@@ -35,11 +36,10 @@ def backup_report(report: BackupReport, *, dry_run: bool) -> Report:
 
 def restore_plan(plan: RestorePlan) -> Report:
     """What a restore reads, and what has to be thawed for it."""
-    count = len(plan.names)
+    count = format_count(len(plan.names), "volume")
     newest = format_name_time(plan.chain.end_s)
     lines = [
-        f"restoring the state of {newest}: {count} volumes, "
-        f"{format_bytes(plan.size_bytes)}"
+        f"restoring the state of {newest}: {count}, {format_bytes(plan.size_bytes)}"
     ]
     document: dict[str, object] = {
         "set": str(plan.chain.sets[-1].id),
@@ -53,7 +53,8 @@ def restore_plan(plan: RestorePlan) -> Report:
             else ""
         )
         lines.append(
-            f"thaw plan: {len(thaw.ask)} volumes to thaw, {len(thaw.thawing)} "
+            f"thaw plan: {format_count(len(thaw.ask), 'volume')} to thaw, "
+            f"{len(thaw.thawing)} "
             f"thawing{wait}, {len(thaw.warm)} readable now"
         )
         document["thaw"] = {
@@ -69,7 +70,9 @@ def status_report(status: Status) -> Report:
     lines = []
     for number, chain in enumerate(status.chains, 1):
         total = sum(s.size_bytes for s in chain)
-        lines.append(f"chain {number}: {len(chain)} sets, {format_bytes(total)}")
+        lines.append(
+            f"chain {number}: {format_count(len(chain), 'set')}, {format_bytes(total)}"
+        )
         lines += [f"  {_set_line(s)}" for s in chain]
     if not status.chains:
         lines.append("no backup yet")
@@ -91,7 +94,7 @@ def status_report(status: Status) -> Report:
 def _set_line(each: SetStatus) -> str:
     parts = [
         f"{each.id}",
-        f"{each.volumes} volumes",
+        format_count(each.volumes, "volume"),
         format_bytes(each.size_bytes),
         "encrypted" if each.encrypted else "not encrypted",
     ]

@@ -7,7 +7,7 @@ from tiered.clock import Clock
 from tiered.cold.plan import ThawPlan, plan_thaw
 from tiered.monitor import Monitor, Progress
 from tiered.store import Thaw
-from tiered.units import format_duration
+from tiered.units import format_count, format_duration
 
 POLL_S = 60.0
 """Between two looks if the store does not say how long it takes."""
@@ -67,7 +67,8 @@ def _say_what_is_waited_for(plan: ThawPlan, count: int, monitor: Monitor) -> Non
         else f"about {format_duration(plan.wait_s)}"
     )
     monitor.note(
-        f"waiting for {len(plan.thawing)} of {count} volumes to thaw, {how_long}; "
+        f"waiting for {len(plan.thawing)} of {format_count(count, 'volume')} to thaw, "
+        f"{how_long}; "
         "you may stop here and run the same command later"
     )
 
@@ -79,7 +80,7 @@ def _ask(
     clock: Clock,
     monitor: Monitor,
 ) -> None:
-    monitor.note(f"asking the cold store to thaw {len(names)} volumes")
+    monitor.note(f"asking the cold store to thaw {format_count(len(names), 'volume')}")
     for at in range(0, len(names), _BATCH):
         batch = names[at : at + _BATCH]
         thaw.thaw(batch)

@@ -6,6 +6,7 @@ nothing reads and `cleanup` removes  [docs/format/invariants.md, I1 to I4].
 """
 
 import shutil
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
@@ -18,7 +19,7 @@ from tiered.engine.change import find_changes
 from tiered.engine.context import Context
 from tiered.engine.inventory import read_seen, take_inventory
 from tiered.engine.pack import Packer, PackSettings, Tally, Volume
-from tiered.engine.scan import OwnerNames, scan
+from tiered.engine.scan import OwnerNames, Scanned, Unreadable, scan
 from tiered.engine.sets import chain_states, check_volumes, read_manifest
 from tiered.engine.spool import SpoolFile, SpoolSource
 from tiered.engine.upload import Uploader, put_new
@@ -30,7 +31,8 @@ from tiered.errors import (
 )
 
 _PATIENCE_S = 5
-"""A set must end later than its parent; up to this long is waited for that."""
+"""A set must end later than its parent, and than one that a run left behind in
+this very second; up to this long is waited for that."""
 
 
 class Action(Enum):
@@ -149,9 +151,11 @@ def _inventory(context: Context, request: BackupRequest) -> Collection:
 def _plan(
     context: Context, collection: Collection, request: BackupRequest
 ) -> BackupPlan:
-    newest = max((s.id.end_s for s in collection.sets), default=0)
+    sets = (*collection.sets, *collection.incomplete)  # both hold their names
+    soon_s = context.clock.time_s() + _PATIENCE_S
+    newest = max((s.id.end_s for s in sets if s.id.end_s < soon_s), default=0)
     ahead_s = newest + 1 - context.clock.time_s()
-    if 0 < ahead_s <= _PATIENCE_S:
+    if ahead_s > 0:
         context.clock.sleep_s(ahead_s)
     return plan_backup(
         collection,
@@ -220,16 +224,10 @@ def _write_set(
             monitor=context.monitor,
             on_volume=on_volume,
         )
-        before = (
-            stack.enter_context(chain_states(context, collection, plan.parent))
-            if plan.parent
-            else iter(())
-        )
-        before_s = plan.parent.end_s if plan.parent else 0
         if not request.dry_run:
-            context.cache.journal_add(str(set_id))
+            context.cache.journal_add([str(set_id)])
         tree = scan(request.source, request.owners)
-        signatures = packer.pack(find_changes(tree, before, before_s))
+        signatures = _pack(context, collection, plan, packer, tree)
         stack.callback(signatures.delete)
         rows = uploader.finish()
         stored = uploader.stored_bytes
@@ -243,6 +241,28 @@ def _write_set(
     return BackupReport(
         set_id=set_id, tally=packer.tally, volumes=len(rows), stored_bytes=stored
     )
+
+
+def _pack(
+    context: Context,
+    collection: Collection,
+    plan: BackupPlan,
+    packer: Packer,
+    tree: Iterator[Scanned | Unreadable],
+) -> SpoolSource:
+    """Pack what changed; returns the signature object.
+
+    When it returns, the parent's signatures are closed, and so known to be what
+    was stored: an inc that was built on damaged ones must not be committed.
+    """
+    if plan.parent is None:
+        return packer.pack(find_changes(tree, iter(()), 0))
+    with ExitStack() as undo:
+        with chain_states(context, collection, plan.parent) as before:
+            signatures = packer.pack(find_changes(tree, before, plan.parent.end_s))
+            undo.callback(signatures.delete)
+        undo.pop_all()
+    return signatures
 
 
 def _commit(

@@ -1,7 +1,11 @@
 """Read objects, checked, from the best copy that is right.
 
 An object is downloaded to a file and compared with what is known of it, before
-one byte of it is used.  A copy that is short, or has other bytes, is named in a
+one byte of it is used.  Of a volume the manifest knows the SHA1.  Hot objects
+have no such witness: they are decoded to their end, as gzip and OpenPGP have a
+checksum of their own, before they are used or cached.
+
+A copy that is short, or has other bytes, or does not decode is named in a
 warning, and the next copy is read.
 """
 
@@ -16,9 +20,20 @@ from tiered.archive.filename import ObjectName
 from tiered.codec.codec import Decoder
 from tiered.engine.context import Context
 from tiered.engine.spool import scratch_errors, scratch_file
-from tiered.errors import Corrupt, StoreError
+from tiered.errors import (
+    ArchiveDamaged,
+    Corrupt,
+    PassphraseError,
+    StoreError,
+    TieredError,
+)
 from tiered.store import Entry
 
+_HINT = (
+    "Restore with another copy of it, if there is one.  Paths and times that do not "
+    "need it can still be restored."
+)
+Check = Callable[[Decoder], object]
 _COPY_BYTES = 1 << 20
 
 
@@ -47,6 +62,7 @@ def opened(
     name: ObjectName,
     expected: Expected,
     on_frozen: Callable[[str], None] | None = None,
+    check: Check | None = None,
 ) -> Iterator[Decoder]:
     """An object of the archive, downloaded, checked and decoded.
 
@@ -55,36 +71,58 @@ def opened(
     Args:
         on_frozen: Called with the name if the object is sealed (again); the
             read is repeated when it returns.  None: Frozen is raised.
+        check: Reads a hot object and raises ArchiveDamaged if it cannot be
+            right.  None: any that can be decoded is.
 
     Raises:
         Corrupt: No copy has the expected bytes.
         Frozen, StoreError: No copy could be read.
         PassphraseError, ArchiveDamaged: The object does not decode.
     """
-    codec = context.codec_for(name.suffix)
-    with _file(context, name, expected, on_frozen) as file:
-        decoder = codec.decode(file, name.name)
-        try:
-            yield decoder
-            decoder.close()
-        finally:
-            decoder.abort()
+    file = (
+        _hot_file(context, name, expected, check)
+        if name.volume is None
+        else _cold_file(context, name, expected, on_frozen)
+    )
+    with file as data, _decoded(context, name, data) as decoder:
+        yield decoder
 
 
 @contextmanager
-def _file(
+def _decoded(context: Context, name: ObjectName, data: BinaryIO) -> Iterator[Decoder]:
+    decoder = context.codec_for(name.suffix).decode(data, name.name)
+    try:
+        yield decoder
+        decoder.close()
+    finally:
+        decoder.abort()
+
+
+@contextmanager
+def _hot_file(
+    context: Context, name: ObjectName, expected: Expected, check: Check | None
+) -> Iterator[BinaryIO]:
+    def check_file(data: BinaryIO) -> None:
+        data.seek(0)
+        with _decoded(context, name, data) as decoder:
+            if check:
+                check(decoder)
+
+    if context.cache.size(name.name) != expected.size:
+        folder = context.scratch
+        with context.cache.writing(name.name) as part:
+            download(context, name.name, part, folder, expected, check_file)
+    with context.cache.open(name.name) as file:
+        yield file
+
+
+@contextmanager
+def _cold_file(
     context: Context,
     name: ObjectName,
     expected: Expected,
     on_frozen: Callable[[str], None] | None,
 ) -> Iterator[BinaryIO]:
-    if name.volume is None:
-        if context.cache.size(name.name) != expected.size:
-            with context.cache.writing(name.name) as part:
-                download(context, name.name, part, context.scratch, expected)
-        with context.cache.open(name.name) as file:
-            yield file
-        return
     with scratch_file(context.scratch) as file:
         try:
             download(context, name.name, file, context.scratch, expected)
@@ -98,29 +136,58 @@ def _file(
 
 
 def download(
-    context: Context, name: str, target: BinaryIO, folder: Path, expected: Expected
+    context: Context,
+    name: str,
+    target: BinaryIO,
+    folder: Path,
+    expected: Expected,
+    check: Callable[[BinaryIO], None] | None = None,
 ) -> None:
-    """Copy an object into `target`, from the first copy that is right."""
+    """Copy an object into `target`, from the first copy that is right.
+
+    Args:
+        check: Raises ArchiveDamaged or PassphraseError if the bytes cannot be
+            right.  With several copies it alone counts, as what the listing
+            says is true of one of them, perhaps of the bad one.
+
+    Raises:
+        TieredError: Why the last copy cannot be used, with notes of the others.
+    """
     copies = context.store.extras.copies
     if copies is None:
         _copy(context.store.get(name), target, folder, expected, name)
+        if check:
+            check(target)
         return
     labels = copies.copies(name)
+    known = None if check and len(labels) > 1 else expected
+    failed: dict[str, TieredError] = {}
     for label in labels:
         try:
-            _copy(copies.get_copy(name, label), target, folder, expected, name)
-            return
-        except StoreError as e:
-            if label == labels[-1]:
-                raise
+            _copy(copies.get_copy(name, label), target, folder, known, name)
+            if check:
+                check(target)
+        except (StoreError, ArchiveDamaged, PassphraseError) as e:
+            failed[label] = e
+            continue
+        for other, error in failed.items():
             context.monitor.warn(
-                f"the copy of {name} on {label} cannot be used: {e}",
-                "Another copy was read instead.",
+                f"the copy of {name} on {other} cannot be used: {error}",
+                f"The copy on {label} was read instead.",
             )
+        return
+    last = failed.pop(labels[-1])
+    for other, error in failed.items():
+        last.add_note(f"the copy on {other}: {error}")
+    raise last
 
 
 def _copy(
-    stream: BinaryIO, target: BinaryIO, folder: Path, expected: Expected, name: str
+    stream: BinaryIO,
+    target: BinaryIO,
+    folder: Path,
+    expected: Expected | None,
+    name: str,
 ) -> None:
     sha1 = hashlib.sha1(usedforsecurity=False)
     md5 = hashlib.md5(usedforsecurity=False)
@@ -136,11 +203,14 @@ def _copy(
     with scratch_errors(folder):
         target.flush()
         size = target.tell()
+    if expected is None or expected.sha1 == sha1.hexdigest():
+        return
     if size != expected.size:
-        raise Corrupt(
-            f"{name} has {size} bytes instead of {expected.size}", size_bytes=size
-        )
-    if expected.sha1 not in (None, sha1.hexdigest()):
-        raise Corrupt(f"{name} does not have the SHA1 that its manifest says")
-    if expected.md5 not in (None, md5.hexdigest()):
-        raise Corrupt(f"{name} does not have the MD5 that the store says")
+        what = f"has {size} bytes instead of {expected.size}"
+    elif expected.sha1 is not None:
+        what = "does not have the SHA1 that its manifest says"
+    elif expected.md5 not in (None, md5.hexdigest()):
+        what = "does not have the MD5 that the store says"
+    else:
+        return
+    raise Corrupt(f"{name} {what}", hint=_HINT, name=name, size_bytes=size)

@@ -41,6 +41,7 @@ def take_inventory(
     if to_write:
         names = context.cache.names()
         _forget_deleted(context, [n for n in names if n not in collection.sizes])
+        _end_journal(context, collection)
     return collection
 
 
@@ -55,6 +56,30 @@ def find_doubt(context: Context, collection: Collection) -> ListingDoubtful | No
 
 def _forget_deleted(context: Context, names: Iterable[str]) -> None:
     """Drop cached objects that are gone, asked one by one: a listing may lag (R2)."""
+    gone = tuple(names)
+    check_absent(context, gone)
+    for name in gone:
+        context.monitor.debug(f"{name} was deleted elsewhere; it is forgotten")
+        context.cache.forget(name)
+
+
+def _end_journal(context: Context, collection: Collection) -> None:
+    """A whole set was committed, and nothing of it was deleted: no run of ours
+    that was killed has left anything of it to do.
+    """
+    begun = set(context.cache.journal())
+    if ended := begun & {str(s.id) for s in collection.sets}:
+        context.cache.journal_remove(ended)
+
+
+def check_absent(context: Context, names: Iterable[str]) -> None:
+    """Are names that are not listed really not there?  A listing may lag (R2).
+
+    Raises:
+        ListingDoubtful: One is there.
+
+    Cost: One stat for each name, if the store can.
+    """
     stat = context.store.extras.stat
     for name in names:
         if stat and _is_there(stat, name):
@@ -62,8 +87,6 @@ def _forget_deleted(context: Context, names: Iterable[str]) -> None:
                 f"{name} is stored, but not listed yet",
                 hint="Listings of this store lag behind; try again in a few minutes.",
             )
-        context.monitor.debug(f"{name} was deleted elsewhere; it is forgotten")
-        context.cache.forget(name)
 
 
 def _is_there(stat: Stat, name: str) -> bool:

@@ -2,14 +2,16 @@
 
 A set is deleted newest first and its manifest before everything else, so that
 a run that is killed leaves an incomplete set, never one that looks whole
-[docs/format/invariants.md, I5].  A plan is made from complete listings only.
+[docs/format/invariants.md, I5].  The journal is told before, so that the next
+run knows what such a set is.  A plan is made from complete listings only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tiered.archive.collection import BackupSet, Collection
 from tiered.engine.context import Context
+from tiered.engine.inventory import check_absent
 from tiered.errors import NotFound
 from tiered.monitor import Progress
 
@@ -58,9 +60,13 @@ def run_prune(context: Context, plan: PrunePlan) -> None:
     """Delete; the caller holds the lock and took the inventory `to_write`.
 
     Raises:
+        ListingDoubtful: A set only looks incomplete, as its manifest is there
+            and not listed yet.  Nothing was deleted.
         StoreError: A store failed; what is left of the set is incomplete, and
             the next `cleanup` finds it.
     """
+    check_absent(context, _manifests(context, plan))
+    context.cache.journal_add(str(s.id) for s in plan.sets)
     for done, name in enumerate(plan.names):
         context.monitor.progress(Progress("delete", done, len(plan.names), "objects"))
         try:
@@ -69,6 +75,14 @@ def run_prune(context: Context, plan: PrunePlan) -> None:
             context.monitor.debug(f"{name} was gone already")
         context.cache.forget(name)
     context.cache.journal_remove(str(s.id) for s in plan.sets)
+
+
+def _manifests(context: Context, plan: PrunePlan) -> Iterator[str]:
+    """The names that a manifest of each incomplete set would have."""
+    for each in plan.sets:
+        if not each.is_whole:
+            for suffix in ("", ".gpg"):
+                yield context.namer.manifest(each.id, suffix)
 
 
 def _newest_first(sets: Iterable[BackupSet]) -> tuple[BackupSet, ...]:

@@ -17,7 +17,6 @@ from tiered.archive.fileinfo import FileType
 from tiered.archive.filename import ObjectName
 from tiered.archive.manifest import VolumeInfo
 from tiered.archive.paths import PathKey, show_path
-from tiered.archive.times import format_name_time
 from tiered.cold.plan import ThawPlan
 from tiered.cold.run import look, thaw_and_wait
 from tiered.engine.context import Context
@@ -26,7 +25,7 @@ from tiered.engine.inventory import take_inventory
 from tiered.engine.merge import Version, merge_sets
 from tiered.engine.place import Placer, PlaceSettings, check_target
 from tiered.engine.rebuild import rebuild
-from tiered.engine.sets import check_volumes, read_manifest
+from tiered.engine.sets import chain_at, check_volumes, read_manifest
 from tiered.errors import NoBackup, TargetError
 from tiered.monitor import Progress
 
@@ -86,20 +85,11 @@ def plan_restore(
 
     Raises:
         NoBackup: Nothing is that old.
-        ArchiveDamaged: A volume that is needed is not listed.
+        ArchiveDamaged: A volume that is needed is not listed; see `chain_at`.
         ListingDoubtful, StoreError: See `take_inventory`.
     """
     collection = take_inventory(context, to_write=False, accept_loss=accept_loss)
-    chain = collection.at(time_s)
-    if chain is None:
-        oldest = collection.chains[0].start_s if collection.chains else None
-        raise NoBackup(
-            "there is no backup"
-            + (" as old as that" if oldest is not None else " in the archive"),
-            hint="The oldest is of " + format_name_time(oldest) + "."
-            if oldest is not None
-            else "Check the URL and the prefixes; `tiered status` shows what is there.",
-        )
+    chain = chain_at(context, collection, time_s)
     volumes = tuple(_needed(context, collection, s, path) for s in chain.sets)
     names = [v.name.name for each in volumes for v in each]
     thaw = context.store.extras.thaw

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from tiered.archive.collection import BackupSet, Collection
 from tiered.archive.fileinfo import FileInfo
 from tiered.archive.filename import SetId
-from tiered.archive.times import format_name_time
 from tiered.engine.context import Context
 from tiered.engine.inventory import find_doubt, take_inventory
-from tiered.engine.sets import chain_states
-from tiered.errors import ListingDoubtful, NoBackup
+from tiered.engine.sets import chain_at, chain_states
+from tiered.errors import ListingDoubtful
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +58,10 @@ def list_files(
     Cost: The signature objects of one chain, from cache or hot store.
 
     Raises:
-        NoBackup: Nothing is that old.
+        NoBackup, ArchiveDamaged: See `chain_at`.
     """
     collection = take_inventory(context, to_write=False, accept_loss=accept_loss)
-    chain = collection.at(time_s)
-    if chain is None:
-        raise NoBackup(
-            f"there is no backup as old as {format_name_time(time_s)}",
-            hint="`tiered status` shows what is there.",
-        )
+    chain = chain_at(context, collection, time_s)
     with chain_states(context, collection, chain) as states:
         for state in states:
             yield state.info

@@ -7,11 +7,17 @@ anything is written or deleted.  The contradictions:
   T1  a manifest that this machine has seen is not listed, and volumes of its
       set are: the hot side lost it, or lies
   T2  this machine has seen manifests, and none at all is listed
-  T3  volumes are listed, and no manifest at all, and they are not left over
-      from a run that was interrupted on this machine
+  T3  volumes are listed, and no manifest at all
+  T4  manifests are listed, and not a single volume of any of their sets: the
+      cold side lost them, or lies
+
+A set that was begun, or whose deletion was begun, on this machine and not ended
+there is what it looks like: incomplete.  It contradicts neither T1 nor T3.
 
 A manifest that is gone together with its volumes, while others are there, was
-deleted from another machine: that is no contradiction.
+deleted from another machine: that is no contradiction.  Nor is a set that lacks
+some volumes, while others are there: that is damage, which `status` shows and a
+new full overcomes.
 """
 
 from collections.abc import Iterable
@@ -34,15 +40,17 @@ def check_listing(
     Args:
         listed: What the stores say.
         seen: Sets whose manifest this machine has read or written.
-        interrupted: Sets (as text) that were begun here and not committed.
+        interrupted: Sets (as text) that were begun here and not committed, or
+            not deleted to the end.
 
     Raises:
-        ListingDoubtful: T1, T2 or T3.
+        ListingDoubtful: T1, T2, T3 or T4.
     """
     whole = {s.id for s in listed.sets}
-    incomplete = {s.id for s in listed.incomplete}
+    own = set(interrupted)
+    strange = [s for s in listed.incomplete if str(s.id) not in own]
     known = set(seen)
-    if lost := sorted((known - whole) & incomplete):
+    if lost := sorted((known - whole) & {s.id for s in strange}):
         raise ListingDoubtful(
             f"the manifest of the {lost[0]} is gone, and its volumes are there",
             hint=_HINT,
@@ -52,10 +60,13 @@ def check_listing(
             f"no backup is listed, but this machine knows {len(known)}",
             hint=_HINT,
         )
-    own = set(interrupted)
-    strange = [s for s in listed.incomplete if s.volumes and str(s.id) not in own]
-    if strange and not whole:
+    if not whole and (stray := [s for s in strange if s.volumes]):
         raise ListingDoubtful(
-            f"volumes of the {strange[0].id} are listed, but not a single manifest",
+            f"volumes of the {stray[0].id} are listed, but not a single manifest",
+            hint=_HINT,
+        )
+    if whole and not any(s.volumes for s in listed.sets):
+        raise ListingDoubtful(
+            f"the manifest of the {min(whole)} is listed, but not a single volume",
             hint=_HINT,
         )

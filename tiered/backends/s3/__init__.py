@@ -27,6 +27,7 @@ def s3_store(
     storage_class: Callable[[str], str] | str = "STANDARD",
     thaw_days: int = 7,
     thaw_tier: str | None = None,
+    etags_are_md5: bool = True,
     page_rows: int = 1000,
 ) -> "S3Store":
     """`s3:///bucket[/prefix]` or `s3://host[:port]/bucket[/prefix]`.
@@ -42,6 +43,7 @@ def s3_store(
             name.  With a function, some objects are taken to be cold.
         thaw_days: For how long a thawed object stays readable.
         thaw_tier: "Standard", "Bulk" or "Expedited"; None: the usual one.
+        etags_are_md5: False for a bucket that encrypts with SSE-KMS.
         page_rows: Of a listing; 1000 at most.
 
     Raises:
@@ -69,6 +71,7 @@ def s3_store(
         thaw_days=thaw_days,
         thaw_tier=tier_for(provider, thaw_tier),
         page_rows=page_rows,
+        etags_are_md5=etags_are_md5,
     )
     return S3Store(settings, LazyClient(access, place, timeout_s), url.label)
 

@@ -1,28 +1,17 @@
-"""The two directions of an object's bytes, counted.
+"""A source as botocore reads it, counted.
 
-`Sending` is a source as botocore reads it: it can go back to its beginning,
-because a request over http is signed with a hash of the body, and it checks
-the size before the last bytes leave.  `Receiving` raises if fewer bytes come
-than the server announced (rule R7).
+It can go back to its beginning, because a request over http is signed with a
+hash of the body, and it checks the size before the last bytes leave.
 """
 
 import hashlib
 import io
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from tiered.errors import SourceError, Unavailable
+from tiered.errors import SourceError
 from tiered.store import Source
 
 _BUFFER_BYTES = 1 << 18
-
-
-class Readable(Protocol):
-    """Part of a file; close it when done."""
-
-    def read(self, size: int, /) -> bytes: ...
-    def close(self) -> None: ...
 
 
 class Sending:
@@ -85,54 +74,3 @@ def md5_of(sending: Sending) -> str:
         md5.update(chunk)
     sending.seek(0)
     return md5.hexdigest()
-
-
-class Receiving(io.RawIOBase):
-    """The body of one answer.
-
-    Args:
-        answer: What is left to read.
-        size_bytes: What the server announced.
-        guard: Translates the errors of one read.
-        what: Names the object in errors.
-    """
-
-    def __init__(
-        self,
-        answer: Readable,
-        size_bytes: int,
-        guard: Callable[[], AbstractContextManager[None]],
-        what: str,
-    ) -> None:
-        self._answer, self._left = answer, size_bytes
-        self._guard, self._what = guard, what
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        # typeshed's WriteableBuffer cannot be measured; io gives a memoryview
-        if not self._left:
-            return 0
-        with self._guard():
-            chunk = self._answer.read(min(len(buffer), self._left))
-        if not chunk:
-            raise Unavailable(
-                f"{self._what}: the connection ended {self._left} bytes early"
-            )
-        buffer[: len(chunk)] = chunk
-        self._left -= len(chunk)
-        return len(chunk)
-
-    def readall(self) -> bytes:
-        return b"".join(iter(lambda: self.read(_BUFFER_BYTES) or b"", b""))
-
-    def close(self) -> None:
-        if not self.closed:
-            self._answer.close()
-        super().close()
-
-
-def buffered(body: Receiving) -> BinaryIO:
-    """A stream with the whole interface of a file opened for reading."""
-    return io.BufferedReader(body, _BUFFER_BYTES)

@@ -14,10 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tiered.backends.s3.archive_class import Provider
-from tiered.backends.s3.body import Receiving
 from tiered.backends.s3.client import LazyClient
 from tiered.backends.s3.failures import as_ours
 from tiered.backends.s3.upload import Target, put_in_parts, put_whole
+from tiered.download import Receiving
 from tiered.errors import NotFound, StoreMissing, Unavailable
 from tiered.store import Source
 

@@ -18,10 +18,10 @@ Limits: see docs/backends/s3.md.
 import re
 from typing import BinaryIO
 
-from tiered.backends.s3.body import buffered
 from tiered.backends.s3.bucket import Bucket, S3Settings
 from tiered.backends.s3.client import LazyClient
 from tiered.backends.s3.glacier import GlacierThaw
+from tiered.download import buffered
 from tiered.errors import AlreadyExists, NotFound, StoreError
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source

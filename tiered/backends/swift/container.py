@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 
 from swiftclient import client as swift
 
-from tiered.backends.swift.body import Receiving, Sending
+from tiered.backends.swift.body import Sending
 from tiered.backends.swift.connection import SwiftConnection, Wire
+from tiered.download import Receiving
 from tiered.errors import NotFound, StoreError, StoreMissing, Unavailable, WrongPolicy
 from tiered.store import Source
 
@@ -131,7 +132,7 @@ class Container:
             raise
         size = found.get("content-length", "")
         guard = partial(self._connection.reading, name)
-        receiving = Receiving(body, int(size or 0), guard, done, what)
+        receiving = Receiving(body, int(size or 0), guard, what, done)
         if not size.isdecimal():
             receiving.close()
             raise StoreError(f"{what}: the server does not say how long it is")

@@ -16,7 +16,6 @@ See docs/backends/pca.md.
 
 from collections.abc import Iterable, Mapping
 
-from tiered.backends.swift.body import Receiving
 from tiered.backends.swift.connection import SwiftConnection
 from tiered.backends.swift.container import Headers, SwiftSettings
 from tiered.backends.swift.pca_frost import (
@@ -25,6 +24,7 @@ from tiered.backends.swift.pca_frost import (
     frost_of_row,
 )
 from tiered.backends.swift.store import SwiftStore
+from tiered.download import Receiving
 from tiered.errors import Frozen, NotFound, Unavailable
 from tiered.names import check_name
 from tiered.store import Extras, Frost, Warmth

@@ -16,9 +16,9 @@ us afterwards.  See docs/backends/swift.md.
 import re
 from typing import BinaryIO
 
-from tiered.backends.swift.body import Receiving, buffered
 from tiered.backends.swift.connection import SwiftConnection
 from tiered.backends.swift.container import Container, Headers, Row, SwiftSettings
+from tiered.download import Receiving, buffered
 from tiered.errors import AlreadyExists, StoreError, Unavailable
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Install the Debian packages that tiered needs, if one of them is missing.
+set -euo pipefail
+
+packages=(librsync2 gnupg rdiff python3-venv)
+
+all_there() {
+    PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q 'librsync\.so\.2 ' &&
+        command -v gpg >/dev/null &&
+        command -v rdiff >/dev/null &&
+        "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null
+}
+
+if all_there; then
+    exit 0
+fi
+
+if [ "$(id -u)" = 0 ]; then
+    as_root=(env)
+elif sudo -n true 2>/dev/null; then
+    as_root=(sudo -n)
+else
+    echo "tiered needs the Debian packages ${packages[*]}: install them, then try again." >&2
+    exit 1
+fi
+
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}"
+
+if ! all_there; then
+    echo "${packages[*]} are installed, but librsync.so.2, gpg, rdiff or the venv module of ${PYTHON:-python3} is not found." >&2
+    exit 1
+fi
