@@ -144,15 +144,14 @@ def read_members(stream: Readable) -> Iterator[tuple[Member, Body]]:
     is skipped.
 
     Raises:
-        ArchiveDamaged: A header is not one, or the archive ends inside one.
+        ArchiveDamaged: A header is not one, or the archive ends before a zero
+            block: it was cut, perhaps between two members.
     """
     overrides: dict[bytes, bytes] = {}
     while True:
-        block = stream.read(BLOCK_BYTES)
-        if not block or not block.strip(b"\0"):
+        block = _read_exactly(stream, BLOCK_BYTES)
+        if not block.strip(b"\0"):
             return
-        if len(block) < BLOCK_BYTES:
-            block += _read_exactly(stream, BLOCK_BYTES - len(block))
         member = _parse_header(block)
         if member.type in (b"x", b"L", b"K"):
             overrides |= _read_override(stream, member)

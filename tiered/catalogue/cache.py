@@ -1,6 +1,8 @@
 """What this machine keeps of an archive: a cache, a journal and a lock.
 
     objects/<name>     hot objects, as the store holds them
+    volumes.json       number of volumes of each set, so that a lost one is missed
+                       also by who has no passphrase
     journal.json       sets that were begun here and not committed, or whose
                        deletion was begun and not ended
     thaws.json         which objects were asked to thaw, and when
@@ -106,6 +108,15 @@ class Cache:
         with self._changing("journal.json") as begun:
             for name in set_names:
                 begun.pop(name, None)
+
+    def volumes(self) -> Mapping[str, int]:
+        """How many volumes each set (as text) has, as its manifest said."""
+        return {name: int(n) for name, n in self._read("volumes.json").items()}
+
+    def volumes_add(self, set_name: str, count: int) -> None:
+        if self.volumes().get(set_name) != count:
+            with self._changing("volumes.json") as known:
+                known[set_name] = count
 
     def thaws(self) -> Mapping[str, float]:
         """When each object was asked to thaw, in seconds since 1970."""

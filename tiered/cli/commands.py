@@ -23,7 +23,7 @@ from tiered.engine.prune import (
 )
 from tiered.engine.restore import RestoreRequest, plan_restore, run_restore
 from tiered.engine.status import list_files, read_status
-from tiered.errors import SomeSkipped, UsageError
+from tiered.errors import ArchiveDamaged, SomeSkipped, UsageError
 from tiered.units import format_count
 
 
@@ -87,14 +87,14 @@ def restore(run: Run) -> None:
     for line in lines:
         context.monitor.note(line)
     request = RestoreRequest(
-        target=target.encode("utf-8", "surrogateescape"),
+        target=run.assembly.real_path(target),
         path=path,
         place=run.assembly.place_settings(),
         force=bool(options.force),
     )
     report = run_restore(context, plan, request)
     paths = format_count(report.paths, "path")
-    text = f"restored {paths}, {report.files} of them files, to {target}"
+    text = f"restored {paths} ({format_count(report.files, 'file')}) to {target}"
     done = {"paths": report.paths, "files": report.files, "skipped": report.skipped}
     _show(run, [text], {**document, **done})
     _complain(report.skipped, "restored")
@@ -106,6 +106,13 @@ def show_status(run: Run) -> None:
     _show(run, lines, document)
     if status.doubt and not run.line.options.accept_loss:
         raise status.doubt
+    if status.damaged:
+        raise ArchiveDamaged(
+            f"{format_count(len(status.damaged), 'set')} cannot be restored in full: "
+            "volumes are missing",
+            hint="Look whether a store is empty, unmounted or the wrong one; if not, "
+            "begin a new chain with `tiered full`.",
+        )
 
 
 def show_files(run: Run) -> None:

@@ -48,7 +48,8 @@ class Terminal:
             return
         now_s = self._clock.now_s()
         every_s = _EVERY_S if self._is_terminal else _EVERY_S_WITHOUT_TERMINAL
-        if now_s - self._shown_s.get(progress.stage, float("-inf")) < every_s:
+        first_s = now_s - every_s if self._is_terminal else now_s
+        if now_s - self._shown_s.setdefault(progress.stage, first_s) < every_s:
             return
         self._shown_s[progress.stage] = now_s
         text = f"tiered: {progress.stage}: {_amount(progress)}"

@@ -6,12 +6,18 @@ an action, `path url` backs up and `url path` restores.
 
 import argparse
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from tiered.errors import UsageError
-from tiered.settings.options import OF_DUPLICITY_ONLY, OPTIONS, Shape
+from tiered.settings.options import (
+    ACTIONS_OF_DUPLICITY_ONLY,
+    OF_DUPLICITY_ONLY,
+    OPTIONS,
+    Option,
+    Shape,
+)
 from tiered.url import looks_like_url
 
 
@@ -114,12 +120,26 @@ def make_parser() -> argparse.ArgumentParser:
             parser.add_argument(
                 *option.names,
                 dest=option.dest,
-                type=option.convert,
+                type=_converter(option),
                 default=option.default,
                 metavar=option.metavar,
                 help=option.help,
             )
     return parser
+
+
+def _converter(option: Option) -> Callable[[str], object]:
+    """Makes argparse say which value was wrong, instead of a function's name."""
+
+    def convert(text: str) -> object:
+        try:
+            return option.convert(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a valid {option.metavar}"
+            ) from None
+
+    return convert
 
 
 def _implied(words: Sequence[str]) -> ActionForm:
@@ -130,6 +150,11 @@ def _implied(words: Sequence[str]) -> ActionForm:
             return _BY_WORD["backup"]
         if first and not second:
             return _BY_WORD["restore"]
+    if words[0] in ACTIONS_OF_DUPLICITY_ONLY:
+        raise UsageError(
+            f"the action {words[0]} of duplicity is not supported yet",
+            hint="`tiered --help` lists the actions.",
+        )
     near = difflib.get_close_matches(words[0], _BY_WORD, 1)
     raise UsageError(
         f"{words[0]!r} is not an action",

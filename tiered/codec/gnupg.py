@@ -185,15 +185,16 @@ class _Decoder:
         self._stdout = process.popen.stdout
 
     def read(self, size: int, /) -> bytes:
+        if self._stdout.closed:  # the end was reached, and checked
+            return b""
         data = self._stdout.read(size)
         if not data and size:
             self._check()
         return data
 
     def close(self) -> None:
-        while self._stdout.read(1 << 16):
+        while self.read(1 << 16):
             pass
-        self._check()
 
     def abort(self) -> None:
         if not self._process.talk.closed:

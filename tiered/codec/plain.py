@@ -35,6 +35,9 @@ class Gzip:
         return _Writer(target, gzip.GzipFile("", "wb", self._level, target, mtime=0))
 
     def decode(self, source: BinaryIO, name: str) -> Decoder:
+        if not source.read(1):  # zlib takes it for the end of what has no members
+            raise ArchiveDamaged(f"{name!r} is empty")
+        source.seek(0)
         return _Reader(source, name, gzip.GzipFile(fileobj=source, mode="rb"))
 
 

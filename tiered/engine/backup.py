@@ -209,9 +209,12 @@ def _write_set(
     with ExitStack() as stack:
         uploader = stack.enter_context(Uploader(context.store, context.monitor))
 
+        packed: list[int] = []
+
         def on_volume(volume: Volume) -> None:
             name = context.namer.volume(set_id, volume.number, suffix)
             if request.dry_run:
+                packed.append(volume.source.size)
                 volume.source.delete()
             else:
                 uploader.submit(name, volume)
@@ -230,7 +233,7 @@ def _write_set(
         signatures = _pack(context, collection, plan, packer, tree)
         stack.callback(signatures.delete)
         rows = uploader.finish()
-        stored = uploader.stored_bytes
+        stored = uploader.stored_bytes + sum(packed)
         if not request.dry_run:
             manifest = Manifest(
                 hostname=request.hostname,
@@ -239,7 +242,10 @@ def _write_set(
             )
             stored += _commit(context, request, set_id, signatures, manifest)
     return BackupReport(
-        set_id=set_id, tally=packer.tally, volumes=len(rows), stored_bytes=stored
+        set_id=set_id,
+        tally=packer.tally,
+        volumes=len(rows) + len(packed),
+        stored_bytes=stored,
     )
 
 
@@ -287,6 +293,7 @@ def _commit(
         )
         for name, source in zip(names, (signatures, text), strict=True):
             put_new(context.store, name, source)
+        context.cache.volumes_add(str(set_id), len(manifest.volumes))
         _remember(context, dict(zip(names, (signatures, text), strict=True)))
     finally:
         text.delete()

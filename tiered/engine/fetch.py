@@ -104,9 +104,13 @@ def _hot_file(
 ) -> Iterator[BinaryIO]:
     def check_file(data: BinaryIO) -> None:
         data.seek(0)
-        with _decoded(context, name, data) as decoder:
-            if check:
-                check(decoder)
+        try:
+            with _decoded(context, name, data) as decoder:
+                if check:
+                    check(decoder)
+        except ArchiveDamaged as e:
+            what = str(e) if name.name in str(e) else f"{name.name!r}: {e}"
+            raise ArchiveDamaged(what, hint=e.hint or _HINT) from e
 
     if context.cache.size(name.name) != expected.size:
         folder = context.scratch

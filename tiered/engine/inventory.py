@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from tiered.archive.collection import Collection, collect
 from tiered.archive.filename import SetId
-from tiered.archive.kinds import Kind
+from tiered.archive.kinds import Kind, kind_of
 from tiered.engine.context import Context
 from tiered.engine.trust import check_listing
 from tiered.errors import ListingDoubtful, NotFound
 from tiered.store import Entry, Stat
+from tiered.units import format_count
 
 
 def read_seen(context: Context) -> frozenset[SetId]:
@@ -35,11 +36,14 @@ def take_inventory(
 
     Cost: One listing of each store; no object is read.
     """
-    collection = collect(_entries(context, to_write=to_write), context.namer)
+    entries = _entries(context, to_write=to_write)
+    collection = collect(entries, context.namer)
+    if not collection.sizes:
+        _look_for_others(context, entries)
     if not accept_loss and (doubt := find_doubt(context, collection)):
         raise doubt
     if to_write:
-        names = context.cache.names()
+        names = (n for n in context.cache.names() if context.namer.parse(n))
         _forget_deleted(context, [n for n in names if n not in collection.sizes])
         _end_journal(context, collection)
     return collection
@@ -52,6 +56,17 @@ def find_doubt(context: Context, collection: Collection) -> ListingDoubtful | No
     except ListingDoubtful as doubt:
         return doubt
     return None
+
+
+def _look_for_others(context: Context, entries: Iterable[Entry]) -> None:
+    """A forgotten prefix makes an archive invisible; say so."""
+    others = [e.name for e in entries if kind_of(e.name) is not Kind.OTHER]
+    if others:
+        context.monitor.warn(
+            f"the store holds {format_count(len(others), 'object')} of archives with "
+            f"other prefixes, such as {others[0]}",
+            "Every command needs the same --file-prefix options.",
+        )
 
 
 def _forget_deleted(context: Context, names: Iterable[str]) -> None:

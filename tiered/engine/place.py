@@ -135,6 +135,19 @@ def _make_folder(folder: bytes) -> None:
             raise
 
 
+def _check_writable(folder: bytes) -> None:
+    """Before hours of thawing, rather than after."""
+    probe = folder + b"/.tiered-" + secrets.token_hex(8).encode()
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.unlink(probe)
+    except OSError as e:
+        raise TargetError(
+            f"cannot write to {os.fsdecode(folder)!r}: {e.strerror}",
+            hint="Restore to a place that this user may write to.",
+        ) from e
+
+
 def check_target(root: bytes, *, force: bool) -> None:
     """May files be restored to `root`?
 
@@ -147,6 +160,7 @@ def check_target(root: bytes, *, force: bool) -> None:
         raise TargetError(
             f"the directory above {name!r} does not exist", hint="Create it."
         )
+    _check_writable(os.path.dirname(os.path.abspath(root)))
     if force or not os.path.lexists(root):
         return
     if not os.path.isdir(root) or os.listdir(root):

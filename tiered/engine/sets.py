@@ -27,6 +27,13 @@ def chain_at(context: Context, collection: Collection, time_s: int) -> Chain:
             is gone; an older state must not pass for it.
     """
     chain = collection.at(time_s)
+    end_s = chain.end_s if chain else 0
+    for each in collection.orphans:
+        if end_s < each.id.end_s <= time_s:
+            raise ArchiveDamaged(
+                f"the {each.id} cannot be read: the set it builds on is not there",
+                hint="Restore an earlier time; `tiered status` shows which there are.",
+            )
     if chain is None:
         oldest = collection.chains[0].start_s if collection.chains else None
         raise NoBackup(
@@ -36,17 +43,11 @@ def chain_at(context: Context, collection: Collection, time_s: int) -> Chain:
             if oldest is not None
             else "Check the URL and the prefixes; `tiered status` shows what is there.",
         )
-    newest = format_name_time(chain.end_s)
-    for each in collection.orphans:
-        if chain.end_s < each.id.end_s <= time_s:
-            raise ArchiveDamaged(
-                f"the {each.id} cannot be read: the set it builds on is not whole",
-                hint=f"The state before is that of --restore-time {newest}.",
-            )
     for each in collection.incomplete:
-        if chain.end_s < each.id.end_s <= time_s:
+        if end_s < each.id.end_s <= time_s:
             context.monitor.warn(
-                f"the {each.id} is incomplete; going back to {newest}",
+                f"the {each.id} is incomplete; this is the state of "
+                f"{format_name_time(end_s)}",
                 "It was interrupted, is being written, or has lost its manifest.",
             )
     return chain
@@ -67,7 +68,8 @@ def read_manifest(
     def read(decoder: Decoder) -> Manifest:
         data = decoder.read(_MAX_MANIFEST_BYTES)
         manifest = parse_manifest(data)
-        _check_numbers(backup_set, manifest, data)
+        _check_rows(backup_set, manifest, data)
+        context.cache.volumes_add(str(backup_set.id), len(manifest.volumes))
         return manifest
 
     expected = expect(collection.sizes[name.name])
@@ -75,22 +77,35 @@ def read_manifest(
         return read(decoder)
 
 
-def _check_numbers(backup_set: BackupSet, manifest: Manifest, data: bytes) -> None:
-    """A manifest that is not encrypted has no checksum.  If a line that begins a
-    volume is hurt, or the end is cut off, the volume must not be left out of a
-    restore in silence.
+def _check_rows(backup_set: BackupSet, manifest: Manifest, data: bytes) -> None:
+    """Can the manifest be right?
+
+    One that is not encrypted has no checksum.  If it was hurt, or its end was cut
+    off, no volume must be left out of a restore in silence.  So each volume that
+    is listed has its row, paths are in order, and a file that is cut at the end of
+    a volume goes on in the next one.
 
     A volume that is listed, and mentioned only before a resume, is left over
     from that [docs/format/duplicity.md, "Manifest"].
     """
-    numbers = {v.number for v in manifest.volumes}
+    rows = manifest.volumes
+    numbers = {row.number for row in rows}
     gaps = set(range(1, max(numbers, default=0))) - numbers
-    unknown = [n for n in backup_set.volumes if b"Volume %d:" % n not in data]
+    unknown = [n for n in backup_set.volumes if b"volume %d:" % n not in data.lower()]
     if gaps or unknown:
         raise ArchiveDamaged(
             f"the manifest of the {backup_set.id} does not name volume "
-            f"{min([*gaps, *unknown])}",
-            hint="Read another copy of it, if there is one.",
+            f"{min([*gaps, *unknown])}"
+        )
+    paths = [p.path for row in rows for p in (row.start, row.end)]
+    following = [*(row.start.path for row in rows[1:]), None]
+    torn = any(
+        row.end.piece is not None and row.end.path != after
+        for row, after in zip(rows, following, strict=False)
+    )
+    if torn or paths != sorted(paths):
+        raise ArchiveDamaged(
+            f"the manifest of the {backup_set.id} has wrong paths for its volumes"
         )
 
 
@@ -108,6 +123,11 @@ def check_volumes(backup_set: BackupSet, volumes: Iterable[VolumeInfo]) -> None:
             "the volumes are lost, start a new chain with `tiered full`.",
             volumes=missing,
         )
+
+
+def _read_all(decoder: Decoder) -> None:
+    for _ in read_states(decoder):
+        pass
 
 
 @contextmanager
@@ -130,6 +150,7 @@ def chain_states(
                     "`tiered full`.",
                 )
             entry = expect(collection.sizes[name.name])
-            decoder = stack.enter_context(opened(context, name, entry))
+            opening = opened(context, name, entry, check=_read_all)
+            decoder = stack.enter_context(opening)
             states.append(read_states(decoder))
         yield merge_states(states)

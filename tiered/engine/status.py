@@ -1,6 +1,6 @@
 """What is in the archive, from names and sizes alone: no volume is read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tiered.archive.collection import BackupSet, Collection
@@ -21,7 +21,8 @@ class SetStatus:
     size_bytes: int
     encrypted: bool
     missing: tuple[int, ...]
-    """Volume numbers that are not listed, though higher ones are."""
+    """Volume numbers that are not listed, as far as this machine knows the set's
+    manifest, and else those below the highest one that is listed."""
     has_signatures: bool
     """Without them the set can be restored, but not built on."""
 
@@ -36,16 +37,24 @@ class Status:
     doubt: ListingDoubtful | None
     """Why nothing should be built on this, if so."""
 
+    @property
+    def damaged(self) -> tuple[SetStatus, ...]:
+        """Whole sets that lack volumes."""
+        whole = [s for c in self.chains for s in c]
+        return tuple(s for s in [*whole, *self.orphans] if s.missing)
+
 
 def read_status(context: Context) -> Status:
     """One listing of each store; no object is read."""
     collection = take_inventory(context, to_write=False, accept_loss=True)
+    known = context.cache.volumes()
     return Status(
         chains=tuple(
-            tuple(_status(collection, s) for s in c.sets) for c in collection.chains
+            tuple(_status(collection, s, known) for s in c.sets)
+            for c in collection.chains
         ),
-        orphans=tuple(_status(collection, s) for s in collection.orphans),
-        incomplete=tuple(_status(collection, s) for s in collection.incomplete),
+        orphans=tuple(_status(collection, s, known) for s in collection.orphans),
+        incomplete=tuple(_status(collection, s, known) for s in collection.incomplete),
         doubt=find_doubt(context, collection),
     )
 
@@ -67,12 +76,19 @@ def list_files(
             yield state.info
 
 
-def _status(collection: Collection, backup_set: BackupSet) -> SetStatus:
+def _status(
+    collection: Collection, backup_set: BackupSet, known: Mapping[str, int]
+) -> SetStatus:
+    highest = max(backup_set.volumes, default=0)
+    count = known.get(str(backup_set.id), max(highest, 1))
+    if not backup_set.is_whole:
+        count = highest
+    missing = tuple(n for n in range(1, count + 1) if n not in backup_set.volumes)
     return SetStatus(
         id=backup_set.id,
         volumes=len(backup_set.volumes),
         size_bytes=collection.size_bytes(backup_set),
         encrypted=backup_set.encrypted,
-        missing=backup_set.gaps,
+        missing=missing,
         has_signatures=backup_set.signatures is not None,
     )

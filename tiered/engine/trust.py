@@ -10,9 +10,11 @@ anything is written or deleted.  The contradictions:
   T3  volumes are listed, and no manifest at all
   T4  manifests are listed, and not a single volume of any of their sets: the
       cold side lost them, or lies
+  T5  an inc is whole, and the set it builds on is there without its manifest:
+      it had one once, as nobody builds on a set that is not whole
 
 A set that was begun, or whose deletion was begun, on this machine and not ended
-there is what it looks like: incomplete.  It contradicts neither T1 nor T3.
+there is what it looks like: incomplete.  It contradicts none of T1, T3 and T5.
 
 A manifest that is gone together with its volumes, while others are there, was
 deleted from another machine: that is no contradiction.  Nor is a set that lacks
@@ -20,16 +22,11 @@ some volumes, while others are there: that is damage, which `status` shows and a
 new full overcomes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tiered.archive.collection import Collection
 from tiered.archive.filename import SetId
 from tiered.errors import ListingDoubtful
-
-_HINT = (
-    "Nothing was changed.  Check that every store is the right one, mounted and "
-    "complete.  If the loss is real, say --accept-loss."
-)
 
 
 def check_listing(
@@ -44,29 +41,32 @@ def check_listing(
             not deleted to the end.
 
     Raises:
-        ListingDoubtful: T1, T2, T3 or T4.
+        ListingDoubtful: T1 to T5.
     """
+    for doubt in _doubts(listed, frozenset(seen), frozenset(interrupted)):
+        raise ListingDoubtful(
+            doubt,
+            hint="Nothing was changed.  Check that every store is the right one, "
+            "mounted and complete.  If the loss is real, say --accept-loss.",
+        )
+
+
+def _doubts(
+    listed: Collection, known: frozenset[SetId], own: frozenset[str]
+) -> Iterator[str]:
     whole = {s.id for s in listed.sets}
-    own = set(interrupted)
     strange = [s for s in listed.incomplete if str(s.id) not in own]
-    known = set(seen)
-    if lost := sorted((known - whole) & {s.id for s in strange}):
-        raise ListingDoubtful(
-            f"the manifest of the {lost[0]} is gone, and its volumes are there",
-            hint=_HINT,
-        )
-    if known and not whole:
-        raise ListingDoubtful(
-            f"no backup is listed, but this machine knows {len(known)}",
-            hint=_HINT,
-        )
-    if not whole and (stray := [s for s in strange if s.volumes]):
-        raise ListingDoubtful(
-            f"volumes of the {stray[0].id} are listed, but not a single manifest",
-            hint=_HINT,
-        )
-    if whole and not any(s.volumes for s in listed.sets):
-        raise ListingDoubtful(
-            f"the manifest of the {min(whole)} is listed, but not a single volume",
-            hint=_HINT,
-        )
+    for each in strange:
+        if each.id in known:  # T1
+            yield f"the manifest of the {each.id} is gone, and its volumes are there"
+    if known and not whole:  # T2
+        yield f"no backup is listed, but this machine knows {len(known)}"
+    for each in strange:
+        if each.volumes and not whole:  # T3
+            yield f"volumes of the {each.id} are listed, but not a single manifest"
+    if whole and not any(s.volumes for s in listed.sets):  # T4
+        yield f"the manifest of the {min(whole)} is listed, but not a single volume"
+    parents_s = {s.id.start_s for s in listed.sets}
+    for each in strange:
+        if each.id.end_s in parents_s:  # T5
+            yield f"the manifest of the {each.id} is gone, and an inc builds on it"

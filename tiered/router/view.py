@@ -63,7 +63,7 @@ class View:
         if is_news:
             self._members.monitor.warn(
                 f"{name!r} differs: {_facts(*one)}, {_facts(*two)}",
-                "One copy is damaged or old: `tiered verify` tells which.",
+                "One copy is damaged or old; a restore tells which.",
             )
         order = plan_read(self._members.rules, name)
         return min(one, two, key=lambda copy: order.index(copy[0]))

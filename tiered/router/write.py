@@ -164,7 +164,7 @@ class _Put:
             except StoreError as e:
                 self._members.monitor.warn(
                     f"a copy of {self._name!r} was left on {label}: {e}",
-                    "Delete it by hand, or let `tiered repair` do it.",
+                    "Delete it by hand when the store is back.",
                 )
 
     def _warn(self, label: str, error: StoreError, *, is_short: bool) -> None:

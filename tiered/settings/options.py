@@ -292,6 +292,18 @@ OPTIONS: tuple[Option, ...] = (
     ),
 )
 
+ACTIONS_OF_DUPLICITY_ONLY = frozenset(
+    (
+        "verify",
+        "vb",
+        "remove-all-but-n-full",
+        "ra",
+        "remove-all-inc-of-but-n-full",
+        "ri",
+    )
+)
+"""Actions of duplicity that tiered does not have yet: refused by name."""
+
 OF_DUPLICITY_ONLY = frozenset(
     [
         "--encrypt-key",

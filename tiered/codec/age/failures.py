@@ -43,13 +43,13 @@ def hmac_failure() -> ArchiveDamaged:
     )
 
 
-def payload_failure(reason: str, **facts: object) -> ArchiveDamaged:
+def payload_failure(reason: str, chunk: int | None = None) -> ArchiveDamaged:
     """`reason` is a clause without secrets: "chunk 3 is damaged"."""
     return ArchiveDamaged(
         f"the encrypted data is damaged (payload failure): {reason}",
         hint=_ANOTHER_COPY,
         failure=PAYLOAD,
-        **facts,
+        chunk=chunk,
     )
 
 
@@ -73,5 +73,5 @@ def about(name: str) -> Iterator[None]:
     except (ArchiveDamaged, PassphraseError) as e:
         if not name:
             raise
-        named = type(e)(f"{name!r}: {e}", hint=e.hint, **e.facts)
-        raise named from e
+        e.args = (f"{name!r}: {e}",)
+        raise

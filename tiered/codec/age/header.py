@@ -1,15 +1,15 @@
 """The header of an age file: text <-> stanzas.  Pure; knows no keys.
 
-    header = %s"age-encryption.org/v1" LF 1*stanza end
-    stanza = "-> " argument *(SP argument) LF *full-line final-line
-    argument = 1*VCHAR
-    full-line = 64base64char LF
-    final-line = *63base64char LF
-    end = "--- " 43base64char LF
+    version line   `age-encryption.org/v1`
+    stanza         `->` and its arguments, each behind one space; then its body
+                   in base64: full lines of 64 columns and one shorter, maybe empty
+    ... more stanzas
+    last line      `---`, a space and the MAC in base64, 43 columns
 
-There is exactly one text for each header: base64 without padding, unused bits
-zero, lines of 64 columns and a shorter one (maybe empty) at the end.  The reader
-accepts nothing else, so what is read and written again gives the same bytes.
+Lines end with LF.  Arguments are printable ASCII without spaces, and never empty.
+Base64 has no padding, and its unused bits are zero.  So there is exactly one text
+for each header, the reader accepts no other, and what is read and written again
+gives the same bytes.
 
 Source: C2SP age.md, "Header"; RFC 4648, sections 3.5 and 4.
 """
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tiered.codec.age.failures import header_failure
-from tiered.errors import ConfigError
+from tiered.errors import ArchiveDamaged, ConfigError
 
 MAX_HEADER_BYTES = 1 << 16
 """A longer header is refused, by reader and writer.  The format sets no limit; this
@@ -201,7 +201,7 @@ def _mac(ending: bytes) -> bytes:
     return mac
 
 
-def _wrong_start(data: bytes) -> Exception:
+def _wrong_start(data: bytes) -> ArchiveDamaged:
     if data.startswith(b"-----BEGIN AGE"):
         return header_failure(
             "it is armored text, tiered reads the binary form",

@@ -13,8 +13,7 @@ import socket
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -22,8 +21,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from tiered.archive.filename import Namer, Prefixes
-from tiered.archive.kinds import Kind, kind_of
-from tiered.backends.file import FileSettings, FileStore
+from tiered.assemble.stores import Environment, Wanted, folder_of, open_backend
 from tiered.catalogue.cache import Cache
 from tiered.clock import Clock, PinnedClock, RehearsalClock, SystemClock
 from tiered.codec.codec import Codec
@@ -36,17 +34,27 @@ from tiered.engine.scan import OwnerNames
 from tiered.errors import ConfigError, PassphraseError
 from tiered.monitor import Monitor
 from tiered.router.router import Router
-from tiered.router.rules import Tier
 from tiered.secret import Secret
 from tiered.settings.multi import MemberConfig, load_multi
 from tiered.store import Store
-from tiered.testing.cold import DELAY_S, LIFE_S, ColdSettings, ColdStore
 from tiered.url import StoreUrl, parse_url
 from tiered.wrap.patience import RetryPolicy
 from tiered.wrap.retry import Retrying
 from tiered.wrap.verify import Verified
 
-Environment = Mapping[str, Secret]
+_ACCOUNT = frozenset(
+    (
+        "AUTHURL",
+        "PREAUTHURL",
+        "REGIONNAME",
+        "TENANTID",
+        "TENANTNAME",
+        "PROJECT_ID",
+        "PROJECT_NAME",
+    )
+)
+"""Variables (behind `SWIFT_`, `PCA_`) that tell in which account a container lies."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -54,16 +62,6 @@ V = TypeVar("V")
 def read_environment() -> Environment:
     """All variables, so that none can print itself by accident."""
     return {name: Secret(value) for name, value in os.environ.items()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
-    """What is asked of one store."""
-
-    url: StoreUrl
-    env: Environment
-    tier: Tier | None = None
-    options: Mapping[str, object]
 
 
 class Assembly:
@@ -167,7 +165,7 @@ class Assembly:
 
     def _open(self, url: StoreUrl) -> Store:
         if url.scheme != "multi":
-            wanted = _Wanted(url=url, env=self._environment, options={})
+            wanted = Wanted(url=url, env=self._environment, options={})
             return self._wrapped(wanted)
         config = load_multi(url)
         stores = {
@@ -176,38 +174,53 @@ class Assembly:
         }
         return Router(config.rules, stores, self._monitor, label=url.label)
 
-    def _member(self, url: StoreUrl, member: MemberConfig) -> _Wanted:
+    def _member(self, url: StoreUrl, member: MemberConfig) -> Wanted:
         """A member's own `env` counts more than the process's, for it alone."""
-        return _Wanted(
+        return Wanted(
             url=url,
             env={**self._environment, **member.env},
             tier=member.tier,
             options=member.options,
         )
 
-    def _wrapped(self, wanted: _Wanted) -> Store:
+    def _wrapped(self, wanted: Wanted) -> Store:
         """Retry outermost: a call that waits for its next attempt holds nothing."""
         policy = RetryPolicy(
             attempts=self._options.num_retries,
             longest_wait_s=self._options.retry_delay_s,
         )
-        store = self._backend(wanted)
+        store = open_backend(wanted, self._options, self.clock)
         return Retrying(Verified(store), policy, self.clock, Random())
-
-    def _backend(self, wanted: _Wanted) -> Store:
-        open_store = _SCHEMES.get(wanted.url.scheme)
-        if open_store is None:
-            raise ConfigError(
-                f"there is no backend for {wanted.url.scheme}://",
-                hint=f"Known are {', '.join(sorted([*_SCHEMES, 'multi']))}.",
-            )
-        return open_store(wanted, self._options, self.clock)
 
     def _cache_folder(self, url: StoreUrl) -> Path:
         options = self._options
         base = options.archive_dir or self._default_cache()
-        name = options.name or hashlib.sha256(url.label.encode()).hexdigest()[:32]
-        return Path(base) / name
+        return Path(base) / (options.name or self._archive_id(url))
+
+    def _archive_id(self, url: StoreUrl) -> str:
+        """Tells archives apart; a changed password or mode is the same archive."""
+        options, env = self._options, self._environment
+        is_file = url.scheme in ("file", "cold+file", "multi")
+        account = sorted(
+            (name, value.reveal())
+            for name, value in env.items()
+            if name.partition("_")[2] in _ACCOUNT and url.scheme.upper() in name
+        )
+        parts = (
+            f"{url.scheme}:{folder_of(url)}" if is_file else url.label,
+            [v for k, v in url.query if k == "subpath"],
+            account,
+            options.s3_endpoint if "s3" in url.scheme else None,
+            options.prefix,
+            options.prefix_archive,
+            options.prefix_manifest,
+            options.prefix_signature,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def real_path(self, text: str) -> bytes:
+        """Where a path of the command line leads, links followed."""
+        return os.path.realpath(os.fsencode(text))
 
     def _default_cache(self) -> Path:
         if root := self._environment.get("XDG_CACHE_HOME"):
@@ -255,86 +268,6 @@ def _prompt(*, twice: bool) -> Secret:
     if twice and getpass.getpass("The same again: ") != first:
         raise PassphraseError("the two passphrases differ", hint="Try again.")
     return Secret(first)
-
-
-def _open_file(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
-    return FileStore(FileSettings(root=_folder(wanted.url)))
-
-
-def _open_cold_file(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
-    """A folder that behaves cold: for rehearsals and the demo."""
-    root = _folder(wanted.url)
-    query = dict(wanted.url.query)
-    try:
-        settings = ColdSettings(
-            states=root.with_name(root.name + ".thaws.json"),
-            delay_s=float(query.pop("delay_s", DELAY_S)),
-            life_s=float(query.pop("life_s", LIFE_S)),
-        )
-    except ValueError as e:
-        raise ConfigError(f"{wanted.url.label}: {e}") from None
-    if query:
-        raise ConfigError(
-            f"{wanted.url.label}: unknown query parameter {min(query)!r}",
-            hint="Known are delay_s and life_s.",
-        )
-    return ColdStore(FileStore(FileSettings(root=root)), settings, clock)
-
-
-def _folder(url: StoreUrl) -> Path:
-    """`file:///abs` is absolute; `file://rel/path` is below the working folder."""
-    return Path(url.host + url.path).absolute()
-
-
-def _open_swift(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
-    from tiered.backends.swift import swift_store
-
-    return swift_store(
-        wanted.url,
-        wanted.env,
-        timeout_s=options.timeout_s,
-        policy=options.swift_policy,
-    )
-
-
-def _open_pca(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
-    from tiered.backends.swift import pca_store
-
-    return pca_store(wanted.url, wanted.env, timeout_s=options.timeout_s)
-
-
-def _open_s3(wanted: _Wanted, options: Namespace, clock: Clock) -> Store:
-    from tiered.backends.s3 import s3_store
-
-    return s3_store(
-        wanted.url,
-        wanted.env,
-        timeout_s=options.timeout_s,
-        region=options.s3_region,
-        endpoint=options.s3_endpoint,
-        storage_class=_storage_class(wanted, options),
-    )
-
-
-def _storage_class(wanted: _Wanted, options: Namespace) -> Callable[[str], str]:
-    """Volumes may lie cold; what every command reads never does."""
-    cold = "STANDARD"
-    if options.s3_glacier:
-        cold = "GLACIER"
-    if options.s3_deep_archive or wanted.tier is Tier.COLD:
-        cold = "DEEP_ARCHIVE"
-    cold = str(wanted.options.get("storage_class", cold))
-    return lambda name: cold if kind_of(name) is Kind.ARCHIVE else "STANDARD"
-
-
-_SCHEMES: dict[str, Callable[[_Wanted, Namespace, Clock], Store]] = {
-    "file": _open_file,
-    "cold+file": _open_cold_file,
-    "swift": _open_swift,
-    "pca": _open_pca,
-    "s3": _open_s3,
-    "boto3+s3": _open_s3,
-}
 
 
 def _user_id(name: bytes) -> int:

@@ -1,0 +1,129 @@
+"""One backend for each scheme: the table that a new backend adds a line to."""
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tiered.archive.kinds import Kind, kind_of
+from tiered.backends.file import FileSettings, FileStore
+from tiered.clock import Clock
+from tiered.errors import ConfigError
+from tiered.router.rules import Tier
+from tiered.secret import Secret
+from tiered.store import Store
+from tiered.testing.cold import DELAY_S, LIFE_S, ColdSettings, ColdStore
+from tiered.url import StoreUrl
+
+Environment = Mapping[str, Secret]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked of one store."""
+
+    url: StoreUrl
+    env: Environment
+    tier: Tier | None = None
+    options: Mapping[str, object]
+
+
+def open_backend(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    """The store itself, without wrappers; no I/O.
+
+    Raises:
+        ConfigError: There is no such scheme, or the URL or its variables are wrong.
+        MissingDependency: The extra of this backend is not installed.
+    """
+    open_store = _SCHEMES.get(wanted.url.scheme)
+    if open_store is None:
+        raise ConfigError(
+            f"there is no backend for {wanted.url.scheme}://",
+            hint=f"Known are {', '.join(sorted([*_SCHEMES, 'multi']))}.",
+        )
+    return open_store(wanted, options, clock)
+
+
+def folder_of(url: StoreUrl) -> Path:
+    """`file:///abs` is absolute; `file://rel/path` is below the working folder."""
+    return Path(url.host + url.path).absolute()
+
+
+def _open_file(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    if wanted.url.query:
+        raise ConfigError(
+            f"{wanted.url.label}: unknown query parameter {wanted.url.query[0][0]!r}",
+            hint="A file URL has none.",
+        )
+    return FileStore(FileSettings(root=folder_of(wanted.url)))
+
+
+def _open_cold_file(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    """A folder that behaves cold: for rehearsals and the demo."""
+    root = folder_of(wanted.url)
+    query = dict(wanted.url.query)
+    try:
+        settings = ColdSettings(
+            states=root.with_name(root.name + ".thaws.json"),
+            delay_s=float(query.pop("delay_s", DELAY_S)),
+            life_s=float(query.pop("life_s", LIFE_S)),
+        )
+    except ValueError as e:
+        raise ConfigError(f"{wanted.url.label}: {e}") from None
+    if query:
+        raise ConfigError(
+            f"{wanted.url.label}: unknown query parameter {min(query)!r}",
+            hint="Known are delay_s and life_s.",
+        )
+    return ColdStore(FileStore(FileSettings(root=root)), settings, clock)
+
+
+def _open_swift(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.swift import swift_store
+
+    return swift_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        policy=options.swift_policy,
+    )
+
+
+def _open_pca(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.swift import pca_store
+
+    return pca_store(wanted.url, wanted.env, timeout_s=options.timeout_s)
+
+
+def _open_s3(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.s3 import s3_store
+
+    return s3_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        region=options.s3_region,
+        endpoint=options.s3_endpoint,
+        storage_class=_storage_class(wanted, options),
+    )
+
+
+def _storage_class(wanted: Wanted, options: Namespace) -> Callable[[str], str]:
+    """Volumes may lie cold; what every command reads never does."""
+    cold = "STANDARD"
+    if options.s3_glacier:
+        cold = "GLACIER"
+    if options.s3_deep_archive or wanted.tier is Tier.COLD:
+        cold = "DEEP_ARCHIVE"
+    cold = str(wanted.options.get("storage_class", cold))
+    return lambda name: cold if kind_of(name) is Kind.ARCHIVE else "STANDARD"
+
+
+_SCHEMES: dict[str, Callable[[Wanted, Namespace, Clock], Store]] = {
+    "file": _open_file,
+    "cold+file": _open_cold_file,
+    "swift": _open_swift,
+    "pca": _open_pca,
+    "s3": _open_s3,
+    "boto3+s3": _open_s3,
+}
