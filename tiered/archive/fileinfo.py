@@ -38,18 +38,20 @@ class FileInfo:
     def same_as(self, other: "FileInfo") -> bool:
         """Do the attributes say that nothing changed?
 
-        A link is its target; of everything else type, mode, owner and time
-        count, as for duplicity [docs/format/duplicity.md, "Change detection"].
+        A device has no time of its own, and a link no mode; else everything
+        counts  [docs/format/duplicity.md, "Change detection"].
         """
         if self.type is not other.type:
             return False
+        mine, theirs = self._owner_and_time(), other._owner_and_time()
         if self.type is FileType.SYMLINK:
-            return self.linkname == other.linkname
-        mine = (self.mode, self.uid, self.gid, self.devmajor, self.devminor)
-        theirs = (other.mode, other.uid, other.gid, other.devmajor, other.devminor)
-        if self.type in (FileType.CHARDEV, FileType.BLOCKDEV):
-            return mine == theirs
-        return mine == theirs and self.mtime_s == other.mtime_s
+            return mine == theirs and self.linkname == other.linkname
+        return mine == theirs and self.mode == other.mode
+
+    def _owner_and_time(self) -> tuple[int, ...]:
+        is_device = self.type in (FileType.CHARDEV, FileType.BLOCKDEV)
+        last = (self.devmajor, self.devminor) if is_device else (self.mtime_s,)
+        return self.uid, self.gid, *last
 
 
 def to_member(info: FileInfo, prefix: bytes, size: int = 0) -> tar.Member:

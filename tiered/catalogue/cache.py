@@ -82,12 +82,12 @@ class Cache:
         with _errors_as_ours(self._folder):
             self._objects.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = part.open("w+b")
-        try:
-            with file:
-                yield file
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+            try:
+                with file:
+                    yield file
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
 
     def forget(self, name: str) -> None:
         with _errors_as_ours(self._folder):

@@ -10,7 +10,7 @@ from tiered.monitor import Progress
 from tiered.units import format_bytes, format_duration
 
 _EVERY_S = 0.2
-_EVERY_S_WITHOUT_TERMINAL = 10.0
+_EVERY_S_WITHOUT_TERMINAL = 2.0
 
 WARNING, NOTICE, DEBUG = 2, 3, 9
 
@@ -99,5 +99,7 @@ def show_json(value: object) -> None:
 
 
 def show_lines(lines: list[str]) -> None:
-    """Text on stdout."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    """Text on stdout; what the user's locale cannot show appears as escapes."""
+    encoding = sys.stdout.encoding
+    text = "".join(f"{line}\n" for line in lines)
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

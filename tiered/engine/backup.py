@@ -5,7 +5,6 @@ what makes the set exist; every crash before leaves an incomplete set that
 nothing reads and `cleanup` removes  [docs/format/invariants.md, I1 to I4].
 """
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tiered.archive.manifest import Manifest
 from tiered.codec.codec import Codec
 from tiered.engine.change import find_changes
 from tiered.engine.context import Context
+from tiered.engine.fetch import remember
 from tiered.engine.inventory import read_seen, take_inventory
 from tiered.engine.pack import Packer, PackSettings, Tally, Volume
 from tiered.engine.scan import OwnerNames, Scanned, Unreadable, scan
@@ -27,7 +27,6 @@ from tiered.errors import (
     ConfigError,
     NoBackup,
     StoreMissing,
-    TieredError,
 )
 
 _PATIENCE_S = 5
@@ -294,23 +293,13 @@ def _commit(
         for name, source in zip(names, (signatures, text), strict=True):
             put_new(context.store, name, source)
         context.cache.volumes_add(str(set_id), len(manifest.volumes))
-        _remember(context, dict(zip(names, (signatures, text), strict=True)))
+        for name, source in zip(names, (signatures, text), strict=True):
+            with source.open() as data:
+                remember(context, name, data)  # it is what the next inc reads
     finally:
         text.delete()
     context.cache.journal_remove([str(set_id)])
     return signatures.size + text.size
-
-
-def _remember(context: Context, objects: dict[str, SpoolSource]) -> None:
-    """Keep what the next inc reads.  The set is safe by now, so a full cache
-    is only worth a warning.
-    """
-    try:
-        for name, source in objects.items():
-            with context.cache.writing(name) as cached, source.open() as data:
-                shutil.copyfileobj(data, cached)
-    except (TieredError, OSError) as e:
-        context.monitor.warn(f"the cache could not be written: {e}")
 
 
 def _manifest_codec(context: Context, request: BackupRequest) -> Codec:

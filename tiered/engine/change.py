@@ -27,6 +27,8 @@ class New:
     """Store it whole: it is new, of another type, or not a regular file."""
 
     scanned: Scanned
+    known: bool = False
+    """The path was there before, with other attributes or as something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ def find_changes(
 def _compare(item: Scanned, state: State, before_s: int) -> Change | None:
     same = item.info.same_as(state.info)
     if item.info.type is not FileType.REGULAR:
-        return None if same else New(item)
+        return None if same else New(item, known=True)
     if state.info.type is not FileType.REGULAR:
-        return New(item)
+        return New(item, known=True)
     head = state.body.read(HEADER_BYTES)
     same = same and _size_fits(item.size_bytes, head, state.body_bytes)
     if same and item.info.mtime_s < before_s:

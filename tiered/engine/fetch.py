@@ -10,6 +10,7 @@ warning, and the next copy is read.
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tiered.errors import (
     ArchiveDamaged,
     Corrupt,
     PassphraseError,
+    ScratchError,
     StoreError,
     TieredError,
 )
@@ -112,12 +114,25 @@ def _hot_file(
             what = str(e) if name.name in str(e) else f"{name.name!r}: {e}"
             raise ArchiveDamaged(what, hint=e.hint or _HINT) from e
 
-    if context.cache.size(name.name) != expected.size:
-        folder = context.scratch
-        with context.cache.writing(name.name) as part:
-            download(context, name.name, part, folder, expected, check_file)
-    with context.cache.open(name.name) as file:
+    if context.cache.size(name.name) == expected.size:
+        with context.cache.open(name.name) as file:
+            yield file
+        return
+    with scratch_file(context.scratch) as file:
+        download(context, name.name, file, context.scratch, expected, check_file)
+        remember(context, name.name, file)
+        file.seek(0)
         yield file
+
+
+def remember(context: Context, name: str, data: BinaryIO) -> None:
+    """Keep a hot object in the cache.  That it is full is only worth a warning."""
+    data.seek(0)
+    try:
+        with context.cache.writing(name) as cached:
+            shutil.copyfileobj(data, cached, _COPY_BYTES)
+    except ScratchError as e:
+        context.monitor.warn(str(e), e.hint)
 
 
 @contextmanager

@@ -54,9 +54,11 @@ class Tally:
     """Paths that could not be read."""
     source_bytes: int = 0
 
-    @property
-    def changes(self) -> int:
-        return self.new + self.changed + self.deleted
+    def count(self, change: New | Changed) -> None:
+        if isinstance(change, New) and not change.known:
+            self.new += 1
+        else:
+            self.changed += 1
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ class Packer:
                 yield sigtar.pack_deleted(path)
             case New(scanned) if scanned.info.type is not FileType.REGULAR:
                 self._write_whole(Change.SNAPSHOT, scanned.info)
-                self.tally.new += 1
+                self.tally.count(change)
                 yield sigtar.pack_state(scanned.info)
             case New() | Changed():
                 yield from self._pack_regular(change)
@@ -151,10 +153,7 @@ class Packer:
                     "The next backup stores it again.",
                 )
             self.tally.source_bytes += file.read_bytes
-            if kind is Change.DIFF:
-                self.tally.changed += 1
-            else:
-                self.tally.new += 1
+            self.tally.count(change)
             yield sigtar.pack_state(info, file.finish())
 
     def _write_pieces(

@@ -35,8 +35,11 @@ class Placer:
     """
 
     def __init__(self, root: bytes, settings: PlaceSettings) -> None:
-        self._root, self._settings = root, settings
+        self._root, self._settings = os.path.abspath(root), settings
+        if os.path.isdir(root):  # what the user names may be a link to a directory
+            self._root = os.path.realpath(root)
         self._folders: list[tuple[PathKey, FileInfo | None]] = []
+        self._undressed: list[OSError] = []
 
     def place(self, info: FileInfo, path: PathKey, data: Iterator[bytes]) -> None:
         """Write one path.
@@ -67,9 +70,14 @@ class Placer:
                 os.unlink(part)
             raise
 
-    def finish(self) -> None:
-        """Set the attributes of the directories that are still open."""
+    def finish(self) -> tuple[OSError, ...]:
+        """Set the attributes of the directories that are still open.
+
+        Returns:
+            One error for each directory that did not get all its attributes.
+        """
         self._leave_folders(None)
+        return tuple(self._undressed)
 
     def _enter_parents(self, path: PathKey) -> None:
         """Make parents that have no entry of their own; each must be a directory."""
@@ -90,7 +98,10 @@ class Placer:
             self._folders.pop()
             if info is not None:
                 file = self._root + b"/" + join_path(folder) if folder else self._root
-                self._set_attributes(info, file)
+                try:
+                    self._set_attributes(info, file)
+                except OSError as e:  # no fault of the path that comes next
+                    self._undressed.append(e)
 
     def _write(self, info: FileInfo, part: bytes, data: Iterator[bytes]) -> None:
         match info.type:

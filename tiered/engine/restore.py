@@ -168,11 +168,9 @@ def _restore(
 
 
 def _finish(context: Context, placer: Placer, report: RestoreReport) -> None:
-    try:
-        placer.finish()
-    except OSError as e:
+    for error in placer.finish():
         report.skipped += 1
-        context.monitor.warn(f"cannot set the attributes of a directory: {e}")
+        context.monitor.warn(f"cannot set the attributes of a directory: {error}")
 
 
 def _entries(
