@@ -126,8 +126,8 @@ def _start(
                 *_COMMON,
                 f"--passphrase-fd={read_end}",
                 "--status-fd=2",
-                *settings.options,
                 *arguments,
+                *settings.options,  # behind our own, so that they win
             ],
             stdin=stdin,
             stdout=stdout,

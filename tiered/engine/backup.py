@@ -7,7 +7,7 @@ nothing reads and `cleanup` removes  [docs/format/invariants.md, I1 to I4].
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from tiered.archive.collection import Chain, Collection, collect
@@ -16,12 +16,12 @@ from tiered.archive.manifest import Manifest
 from tiered.codec.codec import Codec
 from tiered.engine.change import find_changes
 from tiered.engine.context import Context
-from tiered.engine.fetch import remember
+from tiered.engine.fetch import cache_optional, remember
 from tiered.engine.inventory import read_seen, take_inventory
 from tiered.engine.pack import Packer, PackSettings, Tally, Volume
 from tiered.engine.scan import OwnerNames, Scanned, Unreadable, scan
 from tiered.engine.sets import chain_states, check_volumes, read_manifest
-from tiered.engine.spool import SpoolFile, SpoolSource
+from tiered.engine.spool import SpoolFile, SpoolSource, scratch_folder
 from tiered.engine.upload import Uploader, put_new
 from tiered.errors import (
     ConfigError,
@@ -206,6 +206,8 @@ def _write_set(
 ) -> BackupReport:
     set_id, suffix = plan.set_id, request.codec.suffix
     with ExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder(context.scratch))
+        context = replace(context, scratch=scratch)
         uploader = stack.enter_context(Uploader(context.store, context.monitor))
 
         packed: list[int] = []
@@ -292,13 +294,14 @@ def _commit(
         )
         for name, source in zip(names, (signatures, text), strict=True):
             put_new(context.store, name, source)
-        context.cache.volumes_add(str(set_id), len(manifest.volumes))
         for name, source in zip(names, (signatures, text), strict=True):
             with source.open() as data:
                 remember(context, name, data)  # it is what the next inc reads
     finally:
         text.delete()
-    context.cache.journal_remove([str(set_id)])
+    with cache_optional(context):  # the set is safe
+        context.cache.volumes_add(str(set_id), len(manifest.volumes))
+        context.cache.journal_remove([str(set_id)])
     return signatures.size + text.size
 
 

@@ -25,6 +25,7 @@ from tiered.errors import (
     ArchiveDamaged,
     Corrupt,
     PassphraseError,
+    Retry,
     ScratchError,
     StoreError,
     TieredError,
@@ -126,11 +127,17 @@ def _hot_file(
 
 
 def remember(context: Context, name: str, data: BinaryIO) -> None:
-    """Keep a hot object in the cache.  That it is full is only worth a warning."""
+    """Keep a hot object in the cache, if there is room."""
     data.seek(0)
+    with cache_optional(context), context.cache.writing(name) as cached:
+        shutil.copyfileobj(data, cached, _COPY_BYTES)
+
+
+@contextmanager
+def cache_optional(context: Context) -> Iterator[None]:
+    """A cache that is full or read-only is only worth a warning: it saves time."""
     try:
-        with context.cache.writing(name) as cached:
-            shutil.copyfileobj(data, cached, _COPY_BYTES)
+        yield
     except ScratchError as e:
         context.monitor.warn(str(e), e.hint)
 
@@ -146,7 +153,7 @@ def _cold_file(
         try:
             download(context, name.name, file, context.scratch, expected)
         except StoreError as e:
-            if e.retry.value != "thaw" or on_frozen is None:
+            if e.retry is not Retry.THAW or on_frozen is None:
                 raise
             on_frozen(name.name)
             download(context, name.name, file, context.scratch, expected)

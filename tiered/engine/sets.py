@@ -9,7 +9,7 @@ from tiered.archive.sigtar import State, merge_states, read_states
 from tiered.archive.times import format_name_time
 from tiered.codec.codec import Decoder
 from tiered.engine.context import Context
-from tiered.engine.fetch import expect, opened
+from tiered.engine.fetch import cache_optional, expect, opened
 from tiered.errors import ArchiveDamaged, NoBackup
 
 _MAX_MANIFEST_BYTES = 1 << 30
@@ -69,12 +69,14 @@ def read_manifest(
         data = decoder.read(_MAX_MANIFEST_BYTES)
         manifest = parse_manifest(data)
         _check_rows(backup_set, manifest, data)
-        context.cache.volumes_add(str(backup_set.id), len(manifest.volumes))
         return manifest
 
     expected = expect(collection.sizes[name.name])
     with opened(context, name, expected, check=read) as decoder:
-        return read(decoder)
+        manifest = read(decoder)
+    with cache_optional(context):
+        context.cache.volumes_add(str(backup_set.id), len(manifest.volumes))
+    return manifest
 
 
 def _check_rows(backup_set: BackupSet, manifest: Manifest, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,11 +63,12 @@ class SpoolFile:
         """End the object and hash what will be uploaded."""
         try:
             self._encoder.close()
-        except BaseException:
-            self.abort()
+            self._file.close()
+            return _hashed(self._path)
+        except BaseException:  # Ctrl-C included: hashing a volume takes a while
+            self._encoder.abort()
+            self._drop()
             raise
-        self._file.close()
-        return _hashed(self._path)
 
     def abort(self) -> None:
         """Throw it away.  Allowed after `finish` too: then it does nothing."""
@@ -78,6 +80,24 @@ class SpoolFile:
         with suppress(OSError):
             self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """A folder of one run below `folder`, gone at the end of the block.
+
+    Ctrl-C may come between any two steps of making, handing on and deleting a
+    spool file; whatever is left then goes with the folder.
+
+    Raises:
+        ScratchError: It cannot be made.
+    """
+    with scratch_errors(folder):
+        made = Path(tempfile.mkdtemp(prefix="tiered-", dir=folder))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 @contextmanager
