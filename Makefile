@@ -31,7 +31,7 @@ test: lint $(stamps)/openstack $(stamps)/duplicity
 	$(venv)/bin/pytest -n 2
 
 lock: setup
-	$(lock) --extra swift --extra s3 pyproject.toml requirements.in \
+	$(lock) --extra swift --extra s3 --extra native pyproject.toml requirements.in \
 		--output-file requirements.lock
 	$(lock) contrib/servers/openstack.in --output-file contrib/servers/openstack.lock
 	$(lock) --no-deps tests/duplicity.in --output-file tests/duplicity.lock

@@ -2,12 +2,14 @@
 # Install the Debian packages that tiered needs, if one of them is missing.
 set -euo pipefail
 
-packages=(librsync2 gnupg rdiff python3-venv)
+packages=(librsync2 gnupg rdiff age zstd python3-venv)
 
 all_there() {
     PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q 'librsync\.so\.2 ' &&
         command -v gpg >/dev/null &&
         command -v rdiff >/dev/null &&
+        command -v age >/dev/null &&
+        command -v zstd >/dev/null &&
         "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null
 }
 
@@ -29,6 +31,6 @@ fi
     apt-get install -y -qq --no-install-recommends "${packages[@]}"
 
 if ! all_there; then
-    echo "${packages[*]} are installed, but librsync.so.2, gpg, rdiff or the venv module of ${PYTHON:-python3} is not found." >&2
+    echo "${packages[*]} are installed, but librsync.so.2, gpg, rdiff, age, zstd or the venv module of ${PYTHON:-python3} is not found." >&2
     exit 1
 fi

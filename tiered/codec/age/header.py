@@ -33,6 +33,7 @@ _VERSION = b"age-encryption.org/v1\n"
 _FAMILY = b"age-encryption.org/"
 _COLUMNS = 64
 _ARGUMENTS = re.compile(rb"-> ([!-~]+(?: [!-~]+)*)")
+_WORD = re.compile("[!-~]+")
 _BODY_LINE = re.compile(rb"[A-Za-z0-9+/]{0,%d}" % _COLUMNS)
 _END_MARK = b"\n---"
 
@@ -96,9 +97,9 @@ def unsigned_header(stanzas: Sequence[Stanza]) -> bytes:
         raise ValueError("a header needs at least one stanza")
     parts = [_VERSION]
     for stanza in stanzas:
-        arguments = " ".join(("->", *stanza.arguments)).encode("ascii", "replace")
-        if not _ARGUMENTS.fullmatch(arguments) or " " in "".join(stanza.arguments):
+        if not stanza.arguments or not all(map(_WORD.fullmatch, stanza.arguments)):
             raise ValueError(f"these arguments cannot be written: {stanza.arguments}")
+        arguments = " ".join(("->", *stanza.arguments)).encode("ascii")
         body = encode64(stanza.body).encode("ascii")
         cuts = range(0, len(body) + 1, _COLUMNS)
         parts += [arguments, b"\n", *(body[i : i + _COLUMNS] + b"\n" for i in cuts)]
