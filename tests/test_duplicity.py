@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from tests.bench import Bench, bench
+from tests.exchange import Bench, bench
 from tests.engine import open_archive
 from tiered.archive.fileinfo import FileType
 from tiered.archive.filename import ObjectName

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import PASSPHRASE
+from tests.exchange import PASSPHRASE
 from tests.engine import open_archive
 from tiered.archive.filename import Namer, Prefixes
 from tiered.backends.file import FileSettings, FileStore

@@ -49,7 +49,10 @@ def main() -> None:
     print("\nRestore.  The volumes are sealed, so first comes a plan, then a wait.")
     _tiered("restore", url, "restored")
 
-    found = differences(snapshot(Path("source")), snapshot(Path("restored")))
+    found = differences(
+        snapshot(Path("source"), link_times=True),
+        snapshot(Path("restored"), link_times=True),
+    )
     if found:
         sys.exit("the restored tree differs:\n" + "\n".join(found))
     print("source and restored are equal: content, modes, owners, times, types.")

@@ -92,10 +92,9 @@ def test_full(tmp_path: Path, source: Path, point: str) -> None:
     check_after_kill(machine, tmp_path, "backup")
 
 
-@pytest.mark.parametrize("point", ["50 %", "signatures"])
-def test_full_encrypted(tmp_path: Path, source: Path, point: str) -> None:
+def test_full_encrypted(tmp_path: Path, source: Path) -> None:
     machine = with_source(tmp_path, source, "--no-compression")
-    kill_when(machine, POINTS[point], "full", "SOURCE", "URL")
+    kill_when(machine, POINTS["50 %"], "full", "SOURCE", "URL")
     check_after_kill(machine, tmp_path, "full")
 
 
@@ -244,6 +243,7 @@ def check_sets(machine: Machine, target: Path) -> None:
 
 def check_after_kill(machine: Machine, tmp_path: Path, action: str) -> None:
     """What the head of this file promises, of an archive of one source."""
+    assert list(machine.tmp.iterdir()) == []  # spool files have no names
     status = machine.call("collection-status", "URL").succeeded()
     whole = whole_sets(machine)
     assert ("incomplete (" in status.out) == (len(whole) < len(sets_of(machine)))

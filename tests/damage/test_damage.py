@@ -312,8 +312,8 @@ class TestKnownLimits:
         assert [p.name for p in target.iterdir()] == ["a"]  # b is missing
 
     def test_signatures_without_compression(self, tmp_path: Path) -> None:
-        """Nothing tells that a block's sum is another: the inc that is built on
-        it is wrong.  It is not committed only if the damage breaks the tar.
+        """Nothing tells that a sum is another one.  The block then matches nothing
+        and is stored again: the inc is larger, and right.
         """
         options = ("--no-encryption", "--no-compression")
         machine = Machine(root=tmp_path / "machine", options=options)
@@ -327,4 +327,4 @@ class TestKnownLimits:
         make_source(machine.source, 2)
         result = replace(machine).run("incremental", "SOURCE", "URL").succeeded()
         assert "warning" not in result.err
-        assert machine.restores() == []  # a strong sum that fits nothing: no copy
+        assert machine.restores() == []

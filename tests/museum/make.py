@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from tests.bench import bench
+from tests.exchange import bench
 from tiered.archive.fileinfo import FileType
 from tiered.testing.tree import (
     TIME_S,

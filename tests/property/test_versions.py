@@ -160,7 +160,7 @@ def test_every_version_comes_back(
                 edit(model, int(archive.clock.time_s()) - 10)
             build(work / "source", model)
             report = archive.back_up(work / "source", volume_bytes=volume_bytes)
-            versions[report.set_id.end_s] = snapshot(work / "source")
+            versions[report.set_id.end_s] = snapshot(work / "source", link_times=True)
         assert [s.is_full for s in set_ids(archive)] == [True] + [False] * len(later)
         for time_s, tree in versions.items():
             check_restores(archive, work, time_s, tree)
@@ -180,16 +180,16 @@ def check_restores(
     """The whole version, and each of its top-level paths alone."""
     whole = work / f"whole-{time_s}"
     report = archive.restore(whole, time_s)
-    assert differences(tree, snapshot(whole)) == []
+    assert differences(tree, snapshot(whole, link_times=True)) == []
     assert (report.paths, report.skipped) == (len(tree), 0)
     for i, path in enumerate(p for p in tree if b"/" not in p and p != b"."):
         part = work / f"part-{time_s}-{i}"
         archive.restore(part, time_s, path)
         if tree[path].type is FileType.DIRECTORY:
-            assert differences(below(tree, path), snapshot(part)) == []
+            assert differences(below(tree, path), snapshot(part, link_times=True)) == []
         else:
             part_in = work / f"in-{time_s}-{i}"
             part_in.mkdir()
             part.rename(part_in / os.fsdecode(path))
-            found = {path: snapshot(part_in)[path]}
+            found = {path: snapshot(part_in, link_times=True)[path]}
             assert differences({path: tree[path]}, found) == []

@@ -27,6 +27,7 @@ from tiered.codec.age import (
     recovery_sheet,
     unlock,
 )
+from tiered.codec.age.filekey import unwrapped
 from tiered.errors import (
     ArchiveDamaged,
     ConfigError,
@@ -44,6 +45,8 @@ def test_key_texts_are_those_of_the_specification() -> None:
     public = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
     assert str(OURS.recipient) == public
     assert X25519Recipient.parse(public) == OURS.recipient
+    assert len({X25519Recipient.parse(public), OURS.recipient}) == 1
+    assert repr(OURS.recipient) == f"X25519Recipient({public})"
 
 
 def test_key_texts_are_those_of_pyrage() -> None:
@@ -226,6 +229,15 @@ def test_too_little_memory_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("tiered.codec.age.scrypt.Scrypt", Greedy)
     with pytest.raises(EncryptionFailed, match="131072 KiB"):
         begin([ScryptRecipient(Secret("x"))], os.urandom)
+
+
+def test_only_bodies_of_32_bytes_are_decrypted() -> None:
+    key = b"k" * 32
+    body = age_forge.wrapped(key)
+    assert isinstance(unwrapped(body, key), FileKey)
+    assert unwrapped(body, b"x" * 32) is None
+    for file_key in (age_forge.FILE_KEY[:15], age_forge.FILE_KEY + b"x"):
+        assert unwrapped(age_forge.wrapped(key, file_key), key) is None
 
 
 def test_malformed_stanzas_count_even_beside_one_that_opens() -> None:

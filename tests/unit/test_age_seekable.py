@@ -77,6 +77,7 @@ def test_a_plan_can_be_made_without_reading() -> None:
     sealed = source.data[start : start + length]
     expected = PLAIN[CHUNK_LEN + 5 : CHUNK_LEN + 15]
     assert seekable.open(CHUNK_LEN + 5, 10, sealed) == expected
+    assert seekable.open(CHUNK_LEN + 5, 0, b"") == b""
 
 
 def test_the_end_of_empty_and_full_payloads() -> None:

@@ -135,10 +135,10 @@ class Cache:
         except FileNotFoundError:
             return {}
         try:
-            values: dict[str, float] = json.loads(text)
+            values = json.loads(text)
         except ValueError:
             return {}  # never torn by us, as it is renamed whole
-        return values
+        return values if isinstance(values, dict) else {}
 
     @contextmanager
     def _changing(self, file: str) -> Iterator[dict[str, float]]:

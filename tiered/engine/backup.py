@@ -7,7 +7,7 @@ nothing reads and `cleanup` removes  [docs/format/invariants.md, I1 to I4].
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from tiered.archive.collection import Chain, Collection, collect
@@ -21,7 +21,7 @@ from tiered.engine.inventory import read_seen, take_inventory
 from tiered.engine.pack import Packer, PackSettings, Tally, Volume
 from tiered.engine.scan import OwnerNames, Scanned, Unreadable, scan
 from tiered.engine.sets import chain_states, check_volumes, read_manifest
-from tiered.engine.spool import SpoolFile, SpoolSource, scratch_folder
+from tiered.engine.spool import SpoolFile, SpoolSource
 from tiered.engine.upload import Uploader, put_new
 from tiered.errors import (
     ConfigError,
@@ -206,17 +206,14 @@ def _write_set(
 ) -> BackupReport:
     set_id, suffix = plan.set_id, request.codec.suffix
     with ExitStack() as stack:
-        scratch = stack.enter_context(scratch_folder(context.scratch))
-        context = replace(context, scratch=scratch)
         uploader = stack.enter_context(Uploader(context.store, context.monitor))
-
         packed: list[int] = []
 
         def on_volume(volume: Volume) -> None:
             name = context.namer.volume(set_id, volume.number, suffix)
             if request.dry_run:
                 packed.append(volume.source.size)
-                volume.source.delete()
+                volume.source.close()
             else:
                 uploader.submit(name, volume)
 
@@ -232,7 +229,7 @@ def _write_set(
             context.cache.journal_add([str(set_id)])
         tree = scan(request.source, request.owners)
         signatures = _pack(context, collection, plan, packer, tree)
-        stack.callback(signatures.delete)
+        stack.callback(signatures.close)
         rows = uploader.finish()
         stored = uploader.stored_bytes + sum(packed)
         if not request.dry_run:
@@ -267,7 +264,7 @@ def _pack(
     with ExitStack() as undo:
         with chain_states(context, collection, plan.parent) as before:
             signatures = packer.pack(find_changes(tree, before, plan.parent.end_s))
-            undo.callback(signatures.delete)
+            undo.callback(signatures.close)
         undo.pop_all()
     return signatures
 
@@ -298,7 +295,7 @@ def _commit(
             with source.open() as data:
                 remember(context, name, data)  # it is what the next inc reads
     finally:
-        text.delete()
+        text.close()
     with cache_optional(context):  # the set is safe
         context.cache.volumes_add(str(set_id), len(manifest.volumes))
         context.cache.journal_remove([str(set_id)])

@@ -38,6 +38,9 @@ _HINT = (
 )
 Check = Callable[[Decoder], object]
 _COPY_BYTES = 1 << 20
+_THAWS = 15
+"""Times that a volume may turn out to be sealed, minutes apart, before a restore
+gives up: a listing lags by minutes, not by hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +153,15 @@ def _cold_file(
     on_frozen: Callable[[str], None] | None,
 ) -> Iterator[BinaryIO]:
     with scratch_file(context.scratch) as file:
-        try:
-            download(context, name.name, file, context.scratch, expected)
-        except StoreError as e:
-            if e.retry is not Retry.THAW or on_frozen is None:
-                raise
-            on_frozen(name.name)
-            download(context, name.name, file, context.scratch, expected)
+        for attempt in range(_THAWS + 1):
+            try:
+                download(context, name.name, file, context.scratch, expected)
+                break
+            except StoreError as e:
+                sealed = e.retry is Retry.THAW
+                if not sealed or on_frozen is None or attempt == _THAWS:
+                    raise
+                on_frozen(name.name)
         file.seek(0)
         yield file
 

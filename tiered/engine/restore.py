@@ -18,7 +18,7 @@ from tiered.archive.filename import ObjectName
 from tiered.archive.manifest import VolumeInfo
 from tiered.archive.paths import PathKey, show_path
 from tiered.cold.plan import ThawPlan
-from tiered.cold.run import look, thaw_and_wait
+from tiered.cold.run import POLL_S, look, thaw_and_wait
 from tiered.engine.context import Context
 from tiered.engine.fetch import Expected, expect, opened
 from tiered.engine.inventory import take_inventory
@@ -184,10 +184,14 @@ def _entries(
                 yield from tar.read_members(decoder)
 
     def thaw_again(name: str) -> None:
-        """It was readable when the restore began, and was sealed since."""
+        """It was readable when the restore began, and was sealed since.
+
+        The listing may not know yet; so this looks at it a while later.
+        """
         if thaw := context.store.extras.thaw:
             context.monitor.warn(f"{name} was sealed again; thawing it once more")
             clock, monitor = context.clock, context.monitor
+            clock.sleep_s(POLL_S)
             thaw_and_wait(thaw, [name], context.cache, clock, monitor)
 
     return read_entries(stack.enter_context(closing(members())))

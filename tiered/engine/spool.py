@@ -1,8 +1,12 @@
-"""Temporary files: what is about to be uploaded, and what was downloaded."""
+"""Temporary files: what is about to be uploaded, and what was downloaded.
+
+None of them has a name, so the disk space is free again when the process ends,
+however it ends, and nobody else can read them.
+"""
 
 import hashlib
+import io
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,37 +22,67 @@ _HASH_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolSource:
-    """A `tiered.store.Source` over a finished spool file."""
+    """A `tiered.store.Source` over a finished spool file; `close` frees its disk."""
 
-    path: Path
+    file: BinaryIO
     size: int
     md5: str | None
     sha1: str
 
     def open(self) -> BinaryIO:
+        return io.BufferedReader(_Reading(self.file.fileno()), _HASH_BYTES)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class _Reading(io.RawIOBase):
+    """The bytes of an open file from its beginning, with a position of its own."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd, self._position = os.dup(fd), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        size = os.fstat(self._fd).st_size
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: size}
+        self._position = base[whence] + offset
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        # typeshed's WriteableBuffer is not a Buffer to preadv; io gives a memoryview
         try:
-            return self.path.open("rb")
+            count = os.preadv(self._fd, [buffer], self._position)
         except OSError as e:
             raise SourceError(
-                f"a temporary file disappeared: {e.strerror}",
-                hint="Something cleans the temporary directory; choose another "
-                "with --tempdir.",
+                f"a temporary file cannot be read: {e.strerror}",
+                hint="Choose another temporary directory with --tempdir.",
             ) from e
+        self._position += count
+        return count
 
-    def delete(self) -> None:
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._fd)
+        super().close()
 
 
 class SpoolFile:
     """An object that is being written: codec, temporary file, size so far."""
 
     def __init__(self, folder: Path, codec: Codec) -> None:
-        self._path, self._file = _temporary_file(folder)
+        with scratch_errors(folder):
+            self._file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `abort`, or handed on
+        self._finished = False
         try:
             self._encoder = codec.encode(self._file)
         except BaseException:
-            self._drop()
+            self._file.close()
             raise
 
     @property
@@ -63,41 +97,20 @@ class SpoolFile:
         """End the object and hash what will be uploaded."""
         try:
             self._encoder.close()
-            self._file.close()
-            return _hashed(self._path)
+            source = _hashed(self._file)
         except BaseException:  # Ctrl-C included: hashing a volume takes a while
-            self._encoder.abort()
-            self._drop()
+            self.abort()
             raise
+        self._finished = True
+        return source
 
     def abort(self) -> None:
         """Throw it away.  Allowed after `finish` too: then it does nothing."""
-        if not self._file.closed:
-            self._encoder.abort()
-            self._drop()
-
-    def _drop(self) -> None:
-        with suppress(OSError):
+        if self._finished:
+            return
+        self._encoder.abort()
+        with suppress(OSError):  # a full disk, told before
             self._file.close()
-        self._path.unlink(missing_ok=True)
-
-
-@contextmanager
-def scratch_folder(folder: Path) -> Iterator[Path]:
-    """A folder of one run below `folder`, gone at the end of the block.
-
-    Ctrl-C may come between any two steps of making, handing on and deleting a
-    spool file; whatever is left then goes with the folder.
-
-    Raises:
-        ScratchError: It cannot be made.
-    """
-    with scratch_errors(folder):
-        made = Path(tempfile.mkdtemp(prefix="tiered-", dir=folder))
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 @contextmanager
@@ -123,22 +136,16 @@ def scratch_errors(folder: Path) -> Iterator[None]:
         ) from e
 
 
-def _temporary_file(folder: Path) -> tuple[Path, BinaryIO]:
-    with scratch_errors(folder):
-        fd, name = tempfile.mkstemp(prefix="tiered-", dir=folder)
-        return Path(name), os.fdopen(fd, "w+b")
-
-
-def _hashed(path: Path) -> SpoolSource:
+def _hashed(file: BinaryIO) -> SpoolSource:
     md5 = hashlib.md5(usedforsecurity=False)
     sha1 = hashlib.sha1(usedforsecurity=False)
-    with path.open("rb") as file:
-        while chunk := file.read(_HASH_BYTES):
+    with io.BufferedReader(_Reading(file.fileno()), _HASH_BYTES) as data:
+        while chunk := data.read(_HASH_BYTES):
             md5.update(chunk)
             sha1.update(chunk)
     return SpoolSource(
-        path=path,
-        size=path.stat().st_size,
+        file=file,
+        size=os.fstat(file.fileno()).st_size,
         md5=md5.hexdigest(),
         sha1=sha1.hexdigest(),
     )

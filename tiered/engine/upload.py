@@ -9,7 +9,6 @@ from types import TracebackType
 
 from tiered.archive.manifest import VolumeInfo
 from tiered.engine.pack import Volume
-from tiered.engine.spool import SpoolSource
 from tiered.monitor import Monitor
 from tiered.store import PutMode, Source, Store
 from tiered.units import format_bytes
@@ -22,7 +21,6 @@ class Uploader:
         self._store, self._monitor = store, monitor
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="upload")
         self._running: Future[None] | None = None
-        self._last: SpoolSource
         self._rows: list[VolumeInfo] = []
         self.stored_bytes = 0
 
@@ -36,8 +34,6 @@ class Uploader:
         trace: TracebackType | None,
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
-        if self._running and self._running.cancelled():
-            self._last.delete()
 
     def submit(self, name: str, volume: Volume) -> None:
         """Wait for the volume before, then start this one.
@@ -48,7 +44,7 @@ class Uploader:
         try:
             self._wait()
         except BaseException:
-            volume.source.delete()
+            volume.source.close()
             raise
         self._rows.append(
             VolumeInfo(
@@ -59,7 +55,6 @@ class Uploader:
             )
         )
         self.stored_bytes += volume.source.size
-        self._last = volume.source
         self._running = self._pool.submit(self._put, name, volume)
 
     def finish(self) -> tuple[VolumeInfo, ...]:
@@ -75,7 +70,7 @@ class Uploader:
         try:
             put_new(self._store, name, volume.source)
         finally:
-            volume.source.delete()
+            volume.source.close()
         size = format_bytes(volume.source.size)
         self._monitor.debug(f"stored volume {volume.number}, {size}")
 

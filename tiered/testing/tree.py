@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
 
@@ -133,10 +133,11 @@ _NOTHING = ("", b"", (0, 0))
 Tree = Mapping[bytes, Seen]
 
 
-def snapshot(root: Path) -> dict[bytes, Seen]:
+def snapshot(root: Path, *, link_times: bool = False) -> dict[bytes, Seen]:
     """Every path below `root`, links not followed; b"." is `root` itself.
 
-    Sockets are left out, as no archive keeps them.
+    Sockets are left out, as no archive keeps them; so are the times of links
+    unless they are asked for, as duplicity loses them.
     """
     tree = {b".": _look(root, root.stat(), FileType.DIRECTORY)}
     waiting = [root]
@@ -146,7 +147,10 @@ def snapshot(root: Path) -> dict[bytes, Seen]:
             kind = _TYPES.get(stat.S_IFMT(status.st_mode))
             if kind is None:
                 continue
-            tree[os.fsencode(place.relative_to(root))] = _look(place, status, kind)
+            seen = _look(place, status, kind)
+            if kind is FileType.SYMLINK and link_times:
+                seen = replace(seen, mtime_s=int(status.st_mtime))
+            tree[os.fsencode(place.relative_to(root))] = seen
             if kind is FileType.DIRECTORY:
                 waiting.append(place)
     return dict(sorted(tree.items()))
