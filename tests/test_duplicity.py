@@ -15,8 +15,8 @@ from random import Random
 
 import pytest
 
-from tests.exchange import Bench, bench
 from tests.engine import open_archive
+from tests.exchange import Bench, bench
 from tiered.archive.fileinfo import FileType
 from tiered.archive.filename import ObjectName
 from tiered.archive.kinds import Kind

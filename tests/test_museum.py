@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange import PASSPHRASE
 from tests.engine import open_archive
+from tests.exchange import PASSPHRASE
 from tiered.archive.filename import Namer, Prefixes
 from tiered.backends.file import FileSettings, FileStore
 from tiered.engine.backup import Action

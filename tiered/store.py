@@ -133,13 +133,15 @@ class Survey:
     """Sorted by name.  Each name that a member which answered lists."""
     silent: Mapping[str, StoreError]
     """Label of each member that failed, with its error."""
+    writable: bool
+    """Can objects be put while these members are silent?  What they miss is owed."""
 
 
 class Surveys(Protocol):
     """A store of several members that can go on when one of them is down.
 
-    Only for reading: what is missing here may be on the silent member, so
-    nothing may be deleted, and no name reused, on the strength of a survey.
+    What is missing here may be on the silent member, so nothing may be deleted,
+    and no name reused, on the strength of a survey.
     """
 
     def survey(self, prefix: str = "") -> Survey:

@@ -17,7 +17,7 @@ from tests.crash.world import World, make_source
 from tiered.archive.kinds import Kind, kind_of
 from tiered.backends.file import FileStore
 from tiered.engine.backup import Action
-from tiered.engine.inventory import take_inventory
+from tiered.engine.inventory import Purpose, take_inventory
 from tiered.engine.prune import plan_remove_older_than
 from tiered.errors import ListingDoubtful, Unavailable
 from tiered.store import Entry, Store
@@ -318,5 +318,5 @@ def test_a_second_run_in_the_same_second_waits(world: World) -> None:
 
 
 def test_the_newest_chain_is_never_too_old(world: World) -> None:
-    inventory = take_inventory(world.context(), to_write=True)
+    inventory = take_inventory(world.context(), Purpose.DELETE)
     assert plan_remove_older_than(inventory, 1 << 40).sets == ()

@@ -14,7 +14,7 @@ from tiered.codec.codec import Codec
 from tiered.codec.plain import Gzip, Plain
 from tiered.engine.backup import Action, BackupRequest, run_backup
 from tiered.engine.context import Context
-from tiered.engine.inventory import take_inventory
+from tiered.engine.inventory import Purpose, take_inventory
 from tiered.engine.pack import PackSettings
 from tiered.engine.place import PlaceSettings
 from tiered.engine.prune import (
@@ -156,20 +156,20 @@ class World:
 
     def clean_up(self, context: Context | None = None) -> PrunePlan:
         context = context or self.context()
-        inventory = take_inventory(context, to_write=True)
+        inventory = take_inventory(context, Purpose.DELETE)
         plan = plan_cleanup(inventory, context.cache.journal(), self.clock.time_s())
         run_prune(context, plan)
         return plan
 
     def remove_old(self, context: Context | None = None) -> PrunePlan:
         context = context or self.context()
-        inventory = take_inventory(context, to_write=True)
+        inventory = take_inventory(context, Purpose.DELETE)
         plan = plan_remove_older_than(inventory, int(self.clock.time_s()))
         run_prune(context, plan)
         return plan
 
     def collection(self) -> Collection:
-        return take_inventory(self.context(), to_write=False)
+        return take_inventory(self.context(), Purpose.READ)
 
     def check_sets(self, target: Path) -> set[SetId]:
         """Restore every set that looks whole, and compare; returns these sets."""

@@ -246,6 +246,51 @@ class TestDown:
         assert machine.restores() == []
         machine.run("incremental", "SOURCE", "URL").succeeded()
 
+    @pytest.mark.parametrize("away", ["one", "two"])
+    def test_a_store_is_away_from_the_start_under_continue(
+        self, tmp_path: Path, away: str
+    ) -> None:
+        """The backup is made, and what it lacks is said at the end, too."""
+        machine = mirror(tmp_path / "machine", "continue")
+        machine.run("full", "SOURCE", "URL").succeeded()
+        (machine.root / away).rename(machine.root / "away")
+        (machine.source / "new").write_text("new")
+        result = machine.run("incremental", "SOURCE", "URL").succeeded()
+        assert f"{away} does not answer" in result.err
+        assert f"3 objects are missing on {away}" in result.err
+        assert machine.restores(to="while it is away") == []
+        (machine.root / "away").rename(machine.root / away)
+        assert machine.restores(to="when it is back") == []
+        machine.run("incremental", "SOURCE", "URL").succeeded()
+        assert machine.restores(to="later") == []
+
+    def test_the_silent_store_may_hold_what_this_machine_knows(
+        self, tmp_path: Path
+    ) -> None:
+        """No inc on an old set while the newest is on the store that is away."""
+        machine = mirror(tmp_path / "machine", "continue")
+        machine.run("full", "SOURCE", "URL").succeeded()
+        (machine.root / "two").rename(machine.root / "away")
+        machine.run("incremental", "SOURCE", "URL").succeeded()
+        (machine.root / "away").rename(machine.root / "two")
+        (machine.root / "one").rename(machine.root / "away")
+        result = machine.run("incremental", "SOURCE", "URL")
+        assert (result.status, result.code) == (32, "listing-doubtful")
+        assert "does not answer" in result.error
+        (machine.root / "away").rename(machine.root / "one")
+        machine.run("incremental", "SOURCE", "URL").succeeded()
+        assert machine.restores() == []
+
+    def test_a_store_is_away_from_the_start_under_abort(self, tmp_path: Path) -> None:
+        machine = mirror(tmp_path / "machine", "abort")
+        machine.run("full", "SOURCE", "URL").succeeded()
+        before = machine.objects()
+        (machine.root / "two").rename(machine.root / "away")
+        result = machine.run("incremental", "SOURCE", "URL")
+        assert (result.status, result.code) == (26, "store-missing")
+        (machine.root / "away").rename(machine.root / "two")
+        assert machine.objects() == before
+
     def test_puts_fail_under_abort(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -13,7 +13,8 @@ import socket
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -74,6 +75,7 @@ class Assembly:
         self._monitor = monitor
         self.clock = self._make_clock()
         self._contexts: dict[str, Context] = {}
+        self._routers: list[Router] = []
         self._passphrase: Secret | None = None
         self._gnupg: Gnupg | None = None
 
@@ -115,6 +117,10 @@ class Assembly:
                 monitor=self._monitor,
             )
         return self._contexts[url]
+
+    def missed(self) -> Mapping[str, int]:
+        """How many copies each store missed in this run."""
+        return Counter(debt.label for router in self._routers for debt in router.debts)
 
     def write_codec(self) -> Codec:
         """How new objects are wrapped: encrypted unless told otherwise."""
@@ -172,7 +178,9 @@ class Assembly:
             m.label: self._wrapped(self._member(config.url_of(m), m))
             for m in config.members
         }
-        return Router(config.rules, stores, self._monitor, label=url.label)
+        router = Router(config.rules, stores, self._monitor, label=url.label)
+        self._routers.append(router)
+        return router
 
     def _member(self, url: StoreUrl, member: MemberConfig) -> Wanted:
         """A member's own `env` counts more than the process's, for it alone."""

@@ -14,7 +14,7 @@ from tiered.cli.parser import CommandLine
 from tiered.cli.report import backup_report, restore_plan, status_report
 from tiered.engine.backup import Action, BackupRequest, run_backup
 from tiered.engine.context import Context
-from tiered.engine.inventory import take_inventory
+from tiered.engine.inventory import Purpose, take_inventory
 from tiered.engine.prune import (
     PrunePlan,
     plan_cleanup,
@@ -68,7 +68,14 @@ def back_up(run: Run) -> None:
     with context.cache.locked():
         report = run_backup(context, request)
     lines, document = backup_report(report, dry_run=request.dry_run)
-    _show(run, lines, document)
+    missed = assembly.missed()
+    _show(run, lines, {**document, "missed": dict(missed)})
+    for label, count in missed.items():
+        context.monitor.warn(
+            f"{format_count(count, 'object')} are missing on {label}: this set has "
+            "one copy less",
+            "Copy them from another store, or make a full backup when it is back.",
+        )
     _complain(report.tally.skipped, "read; the set holds the rest")
 
 
@@ -160,7 +167,7 @@ def _prune(
     really = bool(options.force) and not options.dry_run
     with context.cache.locked():
         found = take_inventory(
-            context, to_write=True, accept_loss=bool(options.accept_loss)
+            context, Purpose.DELETE, accept_loss=bool(options.accept_loss)
         )
         plan = decide(found)
         if really:

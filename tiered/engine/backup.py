@@ -17,7 +17,7 @@ from tiered.codec.codec import Codec
 from tiered.engine.change import find_changes
 from tiered.engine.context import Context
 from tiered.engine.fetch import cache_optional, remember
-from tiered.engine.inventory import read_seen, take_inventory
+from tiered.engine.inventory import Purpose, read_seen, take_inventory
 from tiered.engine.pack import Packer, PackSettings, Tally, Volume
 from tiered.engine.scan import OwnerNames, Scanned, Unreadable, scan
 from tiered.engine.sets import chain_states, check_volumes, read_manifest
@@ -134,7 +134,7 @@ def run_backup(context: Context, request: BackupRequest) -> BackupReport:
 def _inventory(context: Context, request: BackupRequest) -> Collection:
     """The checked listing; a new archive's container is made on the way."""
     try:
-        return take_inventory(context, to_write=True, accept_loss=request.accept_loss)
+        return take_inventory(context, Purpose.ADD, accept_loss=request.accept_loss)
     except StoreMissing:
         create = context.store.extras.create
         is_new = not read_seen(context)
@@ -144,7 +144,7 @@ def _inventory(context: Context, request: BackupRequest) -> Collection:
             return collect((), context.namer)
         create.create()
         context.monitor.note(f"created {context.store.label}")
-    return take_inventory(context, to_write=True, accept_loss=request.accept_loss)
+    return take_inventory(context, Purpose.ADD, accept_loss=request.accept_loss)
 
 
 def _plan(

@@ -1,6 +1,7 @@
 """What is in the archive: a listing, believed only after it was checked."""
 
 from collections.abc import Iterable
+from enum import Enum
 
 from tiered.archive.collection import Collection, collect
 from tiered.archive.filename import SetId
@@ -12,6 +13,19 @@ from tiered.store import Entry, Stat
 from tiered.units import format_count
 
 
+class Purpose(Enum):
+    """What an inventory is for, so how whole it must be."""
+
+    READ = "read"
+    """A silent mirror is a warning, as long as the others hold all kinds of
+    objects."""
+    ADD = "add"
+    """The same, if the store takes objects while that one is silent; and all that
+    this machine knows of must be listed."""
+    DELETE = "delete"
+    """Every store must answer, as something is done about what is *not* listed."""
+
+
 def read_seen(context: Context) -> frozenset[SetId]:
     """Sets that this machine has read or written, without asking a store."""
     parsed = (context.namer.parse(n) for n in context.cache.names())
@@ -19,15 +33,13 @@ def read_seen(context: Context) -> frozenset[SetId]:
 
 
 def take_inventory(
-    context: Context, *, to_write: bool, accept_loss: bool = False
+    context: Context, purpose: Purpose, *, accept_loss: bool = False
 ) -> Collection:
     """List the archive and check the listing.
 
     Args:
         context: The archive.
-        to_write: The listing must come from every store, because something
-            will be built on what is *not* in it.  Otherwise a silent mirror is
-            a warning, as long as the others hold all kinds of objects.
+        purpose: What the listing is good enough for.
         accept_loss: Believe the listing in any case, and forget the rest.
 
     Raises:
@@ -36,15 +48,23 @@ def take_inventory(
 
     Cost: One listing of each store; no object is read.
     """
-    entries = _entries(context, to_write=to_write)
+    entries, silent = _entries(context, purpose)
     collection = collect(entries, context.namer)
     if not collection.sizes:
         _look_for_others(context, entries)
     if not accept_loss and (doubt := find_doubt(context, collection)):
         raise doubt
-    if to_write:
+    if purpose is not Purpose.READ:
         names = (n for n in context.cache.names() if context.namer.parse(n))
-        _forget_deleted(context, [n for n in names if n not in collection.sizes])
+        missing = [n for n in names if n not in collection.sizes]
+        if silent and missing and not accept_loss:
+            raise ListingDoubtful(
+                f"{missing[0]} is known here, and not listed while {silent} does not "
+                "answer",
+                hint="It may be there alone.  Run again when that store is back.",
+            )
+        if not silent:
+            _forget_deleted(context, missing)
         _end_journal(context, collection)
     return collection
 
@@ -112,14 +132,17 @@ def _is_there(stat: Stat, name: str) -> bool:
     return True
 
 
-def _entries(context: Context, *, to_write: bool) -> tuple[Entry, ...]:
+def _entries(context: Context, purpose: Purpose) -> tuple[tuple[Entry, ...], str]:
+    """The listing, and who was silent, as text."""
     surveys = context.store.extras.surveys
-    if to_write or surveys is None:
-        return context.store.list()
+    if purpose is Purpose.DELETE or surveys is None:
+        return context.store.list(), ""
     survey = surveys.survey()
+    if purpose is Purpose.ADD and not survey.writable:
+        raise next(iter(survey.silent.values()))
     for label, error in survey.silent.items():
         context.monitor.warn(
             f"{label} does not answer ({error}); going on with the other copies",
             "Run `tiered status` when it is back.",
         )
-    return survey.entries
+    return survey.entries, ", ".join(survey.silent)

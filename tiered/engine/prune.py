@@ -57,7 +57,7 @@ def plan_remove_older_than(collection: Collection, time_s: int) -> PrunePlan:
 
 
 def run_prune(context: Context, plan: PrunePlan) -> None:
-    """Delete; the caller holds the lock and took the inventory `to_write`.
+    """Delete; the caller holds the lock and took the inventory to DELETE.
 
     Raises:
         ListingDoubtful: A set only looks incomplete, as its manifest is there

@@ -21,7 +21,7 @@ from tiered.cold.plan import ThawPlan
 from tiered.cold.run import POLL_S, look, thaw_and_wait
 from tiered.engine.context import Context
 from tiered.engine.fetch import Expected, expect, opened
-from tiered.engine.inventory import take_inventory
+from tiered.engine.inventory import Purpose, take_inventory
 from tiered.engine.merge import Version, merge_sets
 from tiered.engine.place import Placer, PlaceSettings, check_target
 from tiered.engine.rebuild import rebuild
@@ -88,7 +88,7 @@ def plan_restore(
         ArchiveDamaged: A volume that is needed is not listed; see `chain_at`.
         ListingDoubtful, StoreError: See `take_inventory`.
     """
-    collection = take_inventory(context, to_write=False, accept_loss=accept_loss)
+    collection = take_inventory(context, Purpose.READ, accept_loss=accept_loss)
     chain = chain_at(context, collection, time_s)
     volumes = tuple(_needed(context, collection, s, path) for s in chain.sets)
     names = [v.name.name for each in volumes for v in each]

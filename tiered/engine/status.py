@@ -7,7 +7,7 @@ from tiered.archive.collection import BackupSet, Collection
 from tiered.archive.fileinfo import FileInfo
 from tiered.archive.filename import SetId
 from tiered.engine.context import Context
-from tiered.engine.inventory import find_doubt, take_inventory
+from tiered.engine.inventory import Purpose, find_doubt, take_inventory
 from tiered.engine.sets import chain_at, chain_states
 from tiered.errors import ListingDoubtful
 
@@ -46,7 +46,7 @@ class Status:
 
 def read_status(context: Context) -> Status:
     """One listing of each store; no object is read."""
-    collection = take_inventory(context, to_write=False, accept_loss=True)
+    collection = take_inventory(context, Purpose.READ, accept_loss=True)
     known = context.cache.volumes()
     return Status(
         chains=tuple(
@@ -69,7 +69,7 @@ def list_files(
     Raises:
         NoBackup, ArchiveDamaged: See `chain_at`.
     """
-    collection = take_inventory(context, to_write=False, accept_loss=accept_loss)
+    collection = take_inventory(context, Purpose.READ, accept_loss=accept_loss)
     chain = chain_at(context, collection, time_s)
     with chain_states(context, collection, chain) as states:
         for state in states:

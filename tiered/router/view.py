@@ -12,6 +12,7 @@ from threading import Lock
 from tiered.errors import StoreError
 from tiered.router.members import Members
 from tiered.router.plan import plan_read, plan_survey
+from tiered.router.rules import OnFail
 from tiered.store import Entry, Survey
 
 Listing = tuple[Entry, ...]
@@ -41,7 +42,12 @@ class View:
         for group in plan_survey(self._members.rules):
             if group <= silent.keys():
                 raise next(e for label, e in silent.items() if label in group)
-        return Survey(entries=self._merged(listings), silent=silent)
+        rules = self._members.rules
+        return Survey(
+            entries=self._merged(listings),
+            silent=silent,
+            writable=not silent or rules.onfail is OnFail.CONTINUE,
+        )
 
     def _merged(self, listings: Mapping[str, Listing]) -> Listing:
         best: dict[str, tuple[str, Entry]] = {}

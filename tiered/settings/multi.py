@@ -112,7 +112,10 @@ def _choice(kind: type[E], key: str, parameters: Mapping[str, str]) -> E:
         if value.value == parameters[key]:
             return value
     allowed = " or ".join(repr(value.value) for value in kind)
-    raise ConfigError(f"multi URL: {key} must be {allowed}")
+    raise ConfigError(
+        f"multi URL: {key} must be {allowed}",
+        hint=f"Write {key}={next(iter(kind)).value}, for instance.",
+    )
 
 
 class _EnvDocument(TypedDict):
