@@ -133,12 +133,6 @@ def test_the_objects_of_a_set_in_the_order_of_writing() -> None:
     assert collected(names).size_bytes(chain.sets[0]) == 140
 
 
-def test_gaps_are_seen_below_the_highest_volume() -> None:
-    found = collected(objects(full(10), volumes=5, without="vol3"))
-    assert found.chains[0].sets[0].gaps == (3,)
-    assert collected(objects(full(10), volumes=5)).chains[0].sets[0].gaps == ()
-
-
 def test_of_two_names_for_one_volume_the_first_counts() -> None:
     names = objects(full(10))
     found = collected(names, [names[0] + ".tmp"])

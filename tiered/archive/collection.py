@@ -39,13 +39,6 @@ class BackupSet:
         rest = (o for o in (self.signatures, self.manifest) if o)
         return (*volumes, *rest)
 
-    @property
-    def gaps(self) -> tuple[int, ...]:
-        """Volume numbers that are missing below the highest one listed."""
-        return tuple(
-            n for n in range(1, max(self.volumes, default=0)) if n not in self.volumes
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Chain:

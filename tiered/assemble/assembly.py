@@ -38,7 +38,9 @@ from tiered.router.router import Router
 from tiered.secret import Secret
 from tiered.settings.multi import MemberConfig, load_multi
 from tiered.store import Store
+from tiered.units import format_bytes
 from tiered.url import StoreUrl, parse_url
+from tiered.wrap.meter import Metered
 from tiered.wrap.patience import RetryPolicy
 from tiered.wrap.retry import Retrying
 from tiered.wrap.verify import Verified
@@ -76,6 +78,7 @@ class Assembly:
         self.clock = self._make_clock()
         self._contexts: dict[str, Context] = {}
         self._routers: list[Router] = []
+        self._metered: list[Metered] = []
         self._passphrase: Secret | None = None
         self._gnupg: Gnupg | None = None
 
@@ -88,6 +91,8 @@ class Assembly:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for store in self._metered:
+            self._monitor.debug(_usage_line(store))
         for context in self._contexts.values():
             context.store.close()
 
@@ -197,7 +202,8 @@ class Assembly:
             attempts=self._options.num_retries,
             longest_wait_s=self._options.retry_delay_s,
         )
-        store = open_backend(wanted, self._options, self.clock)
+        store = Metered(open_backend(wanted, self._options, self.clock))
+        self._metered.append(store)
         return Retrying(Verified(store), policy, self.clock, Random())
 
     def _cache_folder(self, url: StoreUrl) -> Path:
@@ -276,6 +282,17 @@ def _prompt(*, twice: bool) -> Secret:
     if twice and getpass.getpass("The same again: ") != first:
         raise PassphraseError("the two passphrases differ", hint="Try again.")
     return Secret(first)
+
+
+def _usage_line(store: Metered) -> str:
+    """What a run cost at one store: requests, bytes, thaws."""
+    usage = store.usage
+    calls = ", ".join(f"{count} {verb}" for verb, count in sorted(usage.calls.items()))
+    return (
+        f"{store.label}: {calls or 'no call'}; "
+        f"{format_bytes(usage.sent_bytes)} sent, "
+        f"{format_bytes(usage.received_bytes)} received, {usage.thaws} thawed"
+    )
 
 
 def _user_id(name: bytes) -> int:
