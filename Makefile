@@ -1,6 +1,7 @@
 # make demo    try it out; needs only what tiered itself needs
 # make test    everything that a change must pass
 # make lint    the static half of it
+# make bench   compare with other programs; contrib/bench/README.md
 # make lock    pin the newest allowed version of every package
 # make clean   remove what these targets made
 
@@ -13,7 +14,7 @@ lock := $(venv)/bin/uv pip compile --quiet --upgrade --universal \
 	--no-emit-index-url --no-emit-find-links
 install := -m pip install -qq --disable-pip-version-check --require-hashes
 
-.PHONY: setup demo test lint lock clean system
+.PHONY: setup demo test lint lock clean system bench
 .DELETE_ON_ERROR:
 
 setup: $(stamps)/tiered
@@ -29,6 +30,9 @@ lint: setup
 
 test: lint $(stamps)/openstack $(stamps)/duplicity
 	$(venv)/bin/pytest -n 2
+
+bench: setup $(stamps)/duplicity
+	$(venv)/bin/python -m contrib.bench.run $(BENCH)
 
 lock: setup
 	$(lock) --extra swift --extra s3 --extra native pyproject.toml requirements.in \
