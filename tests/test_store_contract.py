@@ -1,12 +1,10 @@
 """Every store keeps the contract.  A new backend is one line in STORES."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -27,8 +25,6 @@ from tiered.testing.contract import (
 )
 from tiered.url import parse_url
 from tiered.wrap.base import Wrapped
-
-T = TypeVar("T")
 
 PAGE_ROWS = 100
 """Fewer than the objects that the listing check writes."""
@@ -71,19 +67,6 @@ class Case:
     open: Callable[[Site], Rig]
     extras: set[str]
     """Written down, so that a capability cannot disappear unnoticed."""
-
-
-class OneAtATime(Wrapped):
-    """moto answers 500 when one object is overwritten by two requests at once:
-    it closes the old one while it still writes the answer about it."""
-
-    def __init__(self, inner: Store) -> None:
-        super().__init__(inner)
-        self._lock = threading.Lock()
-
-    def around(self, verb: str, name: str, run: Callable[[], T]) -> T:
-        with self._lock:
-            return run()
 
 
 def at_once(store: Store, *, atomic_create: bool = True) -> Rig:
@@ -152,7 +135,7 @@ def s3_glacier(site: Site) -> Rig:
         page_rows=PAGE_ROWS,
     )
     wait = partial(_wait_at_least, server, HALF_A_DAY_S)
-    return Rig(store=OneAtATime(store), wait=wait)
+    return Rig(store=store, wait=wait)
 
 
 def _wait_at_least(server: Glacier, least_s: float, seconds: float) -> None:

@@ -26,8 +26,10 @@ import io
 import logging
 import re
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -145,6 +147,8 @@ class Strict:
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
+        # moto closes an object that is overwritten while it still answers about it.
+        self._lock = threading.Lock()
 
     def __call__(
         self, environ: Environ, start_response: Callable[..., Any]
@@ -158,7 +162,10 @@ class Strict:
             tier = re.search(rb"<Tier>(\w+)</Tier>", body[:4096])
             tier_asked.set(tier[1].decode() if tier else "Standard")
             environ["wsgi.input"] = io.BytesIO(body)
-        return self._app(environ, start_response)
+        with self._lock, ExitStack() as stack:
+            answer = self._app(environ, start_response)
+            stack.callback(getattr(answer, "close", lambda: None))
+            return [b"".join(answer)]
 
 
 def _delay_s(storage_class: str, tier: str) -> int:
