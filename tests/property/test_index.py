@@ -2,16 +2,18 @@
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tiered.archive import index
+from tiered.archive.columns import IndexRow, Owner, Renumber
 from tiered.archive.extents import Extent
 from tiered.archive.fileinfo import FileType
-from tiered.archive.index import IndexReader, IndexRow, IndexWriter, Owner, VolumeRow
+from tiered.archive.index import IndexReader, IndexWriter, VolumeLayout, VolumeRow
 from tiered.codec.frames import FrameSize, pack_frame, unpack_frame
 from tiered.errors import ArchiveDamaged
 
@@ -40,11 +42,16 @@ def rows(draw: st.DrawFn) -> IndexRow:
         mode=draw(st.integers(0, 0o7777)),
         owner=draw(owners),
         mtime_ns=draw(st.integers(-(2**62), 2**62)),
+        ctime_ns=draw(st.just(0) | st.integers(2**60, 2**61)),
         size=sum(e.length for e in where),
         hash=draw(st.binary(min_size=32, max_size=32))
         if kind is FileType.REGULAR
         else b"",
-        link=draw(st.binary(max_size=9)) if kind is FileType.SYMLINK else b"",
+        link=draw(st.binary(max_size=9))
+        if kind in (FileType.SYMLINK, FileType.HARDLINK)
+        else b"",
+        xattrs=tuple(draw(st.dictionaries(st.binary(max_size=3), st.binary())).items()),
+        sparse=draw(st.booleans()),
         device=draw(st.tuples(st.integers(0, 99), st.integers(0, 9)))
         if is_device
         else (0, 0),
@@ -65,13 +72,15 @@ def unpack(frame: bytes, size: int) -> bytes:
     return unpack_frame(frame, FrameSize(len(frame), size))
 
 
-def written(tree: list[IndexRow]) -> bytes:
+def written(tree: list[IndexRow], layouts: Iterable[VolumeLayout] = ()) -> bytes:
     data = bytearray()
     writer = IndexWriter(data.extend, pack)
     for number in range(3):
         assert writer.volume(VolumeRow(1_700_000_000, number)) == number
     for row in tree:
         writer.add(row)
+    for layout in layouts:
+        writer.add_layout(layout)
     writer.finish()
     return bytes(data)
 
@@ -95,6 +104,55 @@ def test_rows_survive_a_round_trip(tree: list[IndexRow], wanted: tuple[bytes]) -
     assert list(reader.below(wanted)) == below
     for row in tree[::5]:
         assert next(reader.below(row.path)) == row
+
+
+layouts = st.builds(
+    VolumeLayout,
+    number=st.integers(1, 2**20),
+    size=st.integers(0, 2**40),
+    front=st.binary(max_size=9),
+    stored=st.lists(st.integers(1, 2**22), min_size=3, max_size=3),
+    content=st.lists(st.integers(1, 2**22), min_size=3, max_size=3),
+)
+
+
+@given(trees, st.lists(layouts, max_size=3, unique_by=lambda v: v.number))
+def test_layouts_survive_a_round_trip(
+    tree: list[IndexRow], found: list[VolumeLayout]
+) -> None:
+    data = written(tree, found)
+    reader = IndexReader(reading(data), len(data), unpack)
+    assert [reader.layout(n) for n in reader.layout_numbers] == found
+    with pytest.raises(ArchiveDamaged, match="does not know"):
+        reader.layout(0)
+
+
+@given(trees, st.data())
+def test_rows_are_copied_from_block_to_block(
+    tree: list[IndexRow], data: st.DataObject
+) -> None:
+    """By slices of any size, into an index whose tables are numbered otherwise."""
+    old = written(tree)
+    reader = IndexReader(reading(old), len(old), unpack)
+    new = bytearray()
+    writer = IndexWriter(new.extend, pack)
+    writer.owner(Owner(77))
+    writer.volume(VolumeRow(5, 5))
+    to = Renumber(
+        [writer.owner(o) for o in reader.owners],
+        [writer.volume(v) for v in reader.volumes],
+    )
+    for columns in reader.blocks():
+        middle = data.draw(st.integers(0, len(columns)))
+        writer.add_columns(columns, 0, middle, to)
+        writer.add_columns(columns, middle, len(columns), to)
+    writer.finish()
+    again = IndexReader(reading(bytes(new)), len(new), unpack)
+    moved = [
+        replace(r, extents=tuple(replace(e, volume=e.volume + 1) for e in r.extents))
+        for r in tree
+    ]
+    assert list(again) == moved
 
 
 @given(trees.filter(bool), st.data())

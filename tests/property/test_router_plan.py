@@ -3,10 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiered.archive.kinds import SAMPLES, Kind, kind_of
+from tiered.archive.kinds import NATIVE_SAMPLES, SAMPLES, Kind, kind_of
 from tiered.router.plan import plan_delete, plan_read, plan_survey, plan_write
 from tiered.router.rules import Member, Mode, OnFail, Rules, Tier
 
+EVERY = [*SAMPLES.items(), *NATIVE_SAMPLES.items()]
 PREFIXES = st.sampled_from(["", "hot_", "cold_", "hot_x", "a/"])
 
 
@@ -25,7 +26,8 @@ def rules(draw: st.DrawFn) -> Rules:
 
 @st.composite
 def names(draw: st.DrawFn) -> str:
-    stem = draw(st.sampled_from([*SAMPLES.values(), "keys", "x.vol1.difftar"]))
+    every = [*(name for _, name in EVERY), "keys", "x.vol1.difftar"]
+    stem = draw(st.sampled_from(every))
     return draw(PREFIXES) + stem + draw(st.sampled_from(["", ".gpg", ".gz"]))
 
 
@@ -101,12 +103,12 @@ def test_prefixes_win_over_tiers(rules: Rules, name: str) -> None:
         assert set(rules.eligible(name)) == matching
 
 
-@given(rules(), st.sampled_from(list(SAMPLES)), PREFIXES)
+@given(rules(), st.sampled_from(EVERY), PREFIXES)
 def test_an_accepted_survey_has_heard_somebody_of_every_kind(
-    rules: Rules, kind: Kind, prefix: str
+    rules: Rules, sample: tuple[Kind, str], prefix: str
 ) -> None:
     """No group may be without a member that a name of some kind belongs to."""
-    eligible = {m.label for m in rules.eligible(prefix + SAMPLES[kind])}
+    eligible = {m.label for m in rules.eligible(prefix + sample[1])}
     known = {p for m in rules.members for p in m.prefixes} | {""}
     if prefix in known:
         assert any(group <= eligible for group in plan_survey(rules))
@@ -117,3 +119,24 @@ def test_the_kind_of_a_name_does_not_depend_on_what_is_around_it(
     prefix: str, kind: Kind, suffix: str
 ) -> None:
     assert kind_of(prefix + SAMPLES[kind] + suffix) is kind
+
+
+@given(PREFIXES, st.sampled_from(list(NATIVE_SAMPLES.items())))
+def test_the_same_of_style_tiered(prefix: str, sample: tuple[Kind, str]) -> None:
+    kind, name = sample
+    assert kind_of(prefix + name) is kind
+    if kind not in (Kind.KEY, Kind.KEY_COPY):
+        assert kind_of(f"{prefix}{name}.age") is kind
+
+
+@given(rules(), st.sampled_from(EVERY))
+def test_only_volumes_and_copies_of_keys_go_where_it_is_cold(
+    rules: Rules, sample: tuple[Kind, str]
+) -> None:
+    kind, name = sample
+    home = Tier.COLD if kind in (Kind.ARCHIVE, Kind.KEY_COPY) else Tier.HOT
+    eligible = rules.eligible(name)
+    prefixed = any(name.startswith(m.prefixes) for m in rules.members)
+    if not prefixed and any(m.tier is home for m in rules.members):
+        assert all(m.tier in (home, None) for m in eligible)
+        assert any(m.tier is home for m in eligible)

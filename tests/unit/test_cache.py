@@ -28,6 +28,26 @@ def get(cache: Cache, name: str) -> bytes:
         return stored.read()
 
 
+def keep(cache: Cache, name: str, stored_size: int, data: bytes) -> None:
+    with cache.writing_opened(name, stored_size) as out:
+        out.write(data)
+
+
+def look(cache: Cache, name: str, stored_size: int) -> bytes:
+    stream = cache.opened(name, stored_size)
+    assert stream is not None
+    with stream:
+        return stream.read()
+
+
+def state_of(cache: Cache, set_name: str) -> bytes | None:
+    stream = cache.state(set_name)
+    if stream is None:
+        return None
+    with stream:
+        return stream.read()
+
+
 class TestObjects:
     def test_round_trip(self, cache: Cache) -> None:
         assert cache.names() == ()
@@ -90,6 +110,136 @@ class TestObjects:
         with cache.locked():
             pass
         assert (tmp_path / "cache/objects").stat().st_mode & 0o077 == 0
+
+
+class TestOpened:
+    """Hot objects as they are when decrypted, and what is made from them."""
+
+    def test_round_trip(self, cache: Cache) -> None:
+        assert cache.opened("a", 9) is None
+        keep(cache, "a", 9, b"plain")
+        assert look(cache, "a", 9) == b"plain"
+        assert cache.names() == ("a",)
+        assert cache.size("a") is None  # not as stored
+
+    def test_one_made_from_another_object_is_not_used(self, cache: Cache) -> None:
+        keep(cache, "a", 9, b"plain")
+        assert cache.opened("a", 8) is None
+        assert cache.opened("a", 90) is None
+
+    def test_the_last_one_counts(self, cache: Cache, tmp_path: Path) -> None:
+        for size, data in ((9, b"one"), (10, b"two"), (10, b"three")):
+            keep(cache, "a", size, data)
+        assert cache.opened("a", 9) is None
+        assert look(cache, "a", 10) == b"three"
+        assert len(list((tmp_path / "cache/opened").iterdir())) == 1
+
+    def test_names_of_both_folders(self, cache: Cache) -> None:
+        put(cache, "a", b"sealed")
+        keep(cache, "a", 6, b"plain")
+        keep(cache, "b", 6, b"plain")
+        assert cache.names() == ("a", "b")
+        cache.forget("a")
+        assert cache.names() == ("b",)
+        assert cache.opened("a", 6) is None
+        assert look(cache, "b", 6) == b"plain"
+
+    @pytest.mark.parametrize(
+        "name", ["a/b", "../up", "a=1", "a=1=2", "=", "%3D", "sp ace", "ü", "a.part~x"]
+    )
+    def test_any_name_stays_in_the_folder(
+        self, name: str, cache: Cache, tmp_path: Path
+    ) -> None:
+        keep(cache, name, 1, b"x")
+        assert cache.names() == (name,)
+        assert look(cache, name, 1) == b"x"
+        assert [p.name for p in tmp_path.iterdir()] == ["cache"]
+        cache.forget(name)
+        assert cache.names() == ()
+
+    def test_a_name_that_begins_like_another_is_another(self, cache: Cache) -> None:
+        keep(cache, "a", 1, b"x")
+        keep(cache, "ab", 1, b"y")
+        cache.forget("a")
+        assert cache.names() == ("ab",)
+
+    @pytest.mark.parametrize("damage", [b"", b"pla", b"plain and more"])
+    def test_one_that_was_cut_is_not_used(
+        self, damage: bytes, cache: Cache, tmp_path: Path
+    ) -> None:
+        keep(cache, "a", 9, b"plain")
+        (path,) = (tmp_path / "cache/opened").iterdir()
+        path.write_bytes(damage)
+        assert cache.opened("a", 9) is None
+        keep(cache, "a", 9, b"plain")
+        assert look(cache, "a", 9) == b"plain"
+
+    def test_a_failure_leaves_the_old_one(self, cache: Cache, tmp_path: Path) -> None:
+        keep(cache, "a", 9, b"old")
+        with suppress(KeyError), cache.writing_opened("a", 9) as out:
+            out.write(b"half")
+            raise KeyError
+        assert look(cache, "a", 9) == b"old"
+        assert len(list((tmp_path / "cache/opened").iterdir())) == 1
+
+    def test_an_open_one_may_be_forgotten(self, cache: Cache) -> None:
+        keep(cache, "a", 9, b"plain")
+        stream = cache.opened("a", 9)
+        assert stream is not None
+        with stream:
+            cache.forget("a")
+            assert stream.read() == b"plain"
+
+    def test_they_are_for_their_owner_alone(self, cache: Cache, tmp_path: Path) -> None:
+        keep(cache, "a", 9, b"plain")
+        for folder in (tmp_path / "cache", tmp_path / "cache/opened"):
+            assert folder.stat().st_mode & 0o077 == 0
+
+    def test_there_is_one_state(self, cache: Cache, tmp_path: Path) -> None:
+        assert state_of(cache, "full 1") is None
+        for name in ("full 1", "inc 1 to 2"):
+            with cache.writing_state(name) as out:
+                out.write(name.encode())
+        assert state_of(cache, "full 1") is None
+        assert state_of(cache, "inc 1 to 2") == b"inc 1 to 2"
+        assert len(list((tmp_path / "cache/state").iterdir())) == 1
+        assert cache.names() == ()
+        cache.forget_state("full 1")
+        assert state_of(cache, "inc 1 to 2") == b"inc 1 to 2"
+        cache.forget_state("inc 1 to 2")
+        assert state_of(cache, "inc 1 to 2") is None
+
+    def test_a_state_that_fails_leaves_the_old_one(self, cache: Cache) -> None:
+        with cache.writing_state("full 1") as out:
+            out.write(b"old")
+        with suppress(KeyError), cache.writing_state("inc 1 to 2"):
+            raise KeyError
+        assert state_of(cache, "full 1") == b"old"
+
+    def test_a_folder_that_cannot_be_used(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        broken = Cache(tmp_path / "file")
+        with pytest.raises(ScratchError, match="cache"):
+            keep(broken, "a", 1, b"")
+        with pytest.raises(ScratchError, match="cache"):
+            broken.recipient_set("age1")
+
+
+class TestRecipient:
+    def test_it_is_remembered(self, cache: Cache, tmp_path: Path) -> None:
+        assert cache.recipient() is None
+        cache.recipient_set("age1abc")
+        assert Cache(tmp_path / "cache").recipient() == "age1abc"
+        cache.recipient_set("age1def")
+        assert cache.recipient() == "age1def"
+        cache.recipient_forget()
+        cache.recipient_forget()
+        assert cache.recipient() is None
+
+    def test_an_empty_one_is_none(self, cache: Cache, tmp_path: Path) -> None:
+        cache.recipient_set("age1abc")
+        (tmp_path / "cache/recipient").write_text("\n")
+        assert cache.recipient() is None
 
 
 class TestTornFiles:

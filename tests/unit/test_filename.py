@@ -1,9 +1,10 @@
-"""Names of style duplicity, both ways."""
+"""Names of style duplicity, both ways, and what holds for names of any style."""
 
 import pytest
 
 from tiered.archive.filename import Namer, ObjectName, Prefixes, SetId
 from tiered.archive.kinds import SAMPLES, Kind, kind_of
+from tiered.archive.style import Style
 
 T1, T2 = 1_795_223_617, 1_795_310_017
 FULL, INC = SetId(T1), SetId(T2, T1)
@@ -209,6 +210,13 @@ def test_sets_sort_by_their_end_and_a_full_before_an_inc() -> None:
         SetId(20, 10),
         SetId(30),
     ]
+
+
+def test_style_breaks_the_tie_of_sets() -> None:
+    native, old = SetId(20, 5, Style.TIERED), SetId(20, 5)
+    first = SetId(20, None, Style.TIERED)
+    assert sorted([native, old, first]) == [first, old, native]
+    assert sorted([old, native, first]) == [first, old, native]
 
 
 def test_sets_say_what_they_are() -> None:

@@ -11,6 +11,8 @@ class FileType(Enum):
     """The value is the type byte of a tar header."""
 
     REGULAR = tar.REGULAR
+    HARDLINK = b"1"
+    """Style tiered only: another name of a file that stands earlier."""
     SYMLINK = tar.SYMLINK
     CHARDEV = tar.CHARDEV
     BLOCKDEV = tar.BLOCKDEV

@@ -1,66 +1,34 @@
-"""Every object name of style duplicity, both ways.
+"""Every object name of an archive, both ways: prefixes before the names of a style.
 
-Facts [docs/format/duplicity.md, "Names"; checked against duplicity 3.2.1]:
-  * a name is prefix + `duplicity-full.T.volN.difftar`, `.manifest`, or
-    `duplicity-full-signatures.T.sigtar`; incs say `duplicity-inc.T1.to.T2` and
-    `duplicity-new-signatures.T1.to.T2`
-  * what follows the grammar after a dot is ignored by readers; `.gpg`, `.g` and
-    `.p7m` mean encrypted, `.gz` and `.z` compressed
-  * `.part` (short: `.p`) behind the grammar marks what a cache has of a set that
-    is being written; in a store it means nothing, and is no object of a set
-  * old short names are read: `df.T.N.dt`, `di.T1.T2.m`, `dfs.T.st` ..., with
-    times and numbers in base 36
+Facts [docs/format/native.md, "Objects and names"]:
+  * index and key objects take the manifest's prefix unless they have their own;
+    copies of keys take that of volumes
 """
 
-import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tiered.archive.duplicity_names import (
+    duplicity_manifest,
+    duplicity_signatures,
+    duplicity_volume,
+    parse_duplicity,
+)
 from tiered.archive.kinds import Kind
-from tiered.archive.times import LAST_TIME_S, format_name_time, parse_name_time
+from tiered.archive.native_names import (
+    native_index,
+    native_key,
+    native_manifest,
+    native_signatures,
+    native_volume,
+    parse_native,
+    parse_native_key,
+)
+from tiered.archive.object_name import KeyName, ObjectName, SetId
+from tiered.archive.style import Style
 
+__all__ = ["KeyName", "Namer", "ObjectName", "Prefixes", "SetId"]
 
-@dataclass(frozen=True, slots=True)
-class SetId:
-    """Which set: a full has no `start_s`, an inc starts where its parent ends.
-
-    Sets sort by their end; a full stands before an inc that ends with it.
-    """
-
-    end_s: int
-    start_s: int | None = None
-
-    def __lt__(self, other: "SetId") -> bool:
-        mine, theirs = (
-            (s.end_s, s.start_s is not None, s.start_s or 0) for s in (self, other)
-        )
-        return mine < theirs
-
-    @property
-    def is_full(self) -> bool:
-        return self.start_s is None
-
-    def __str__(self) -> str:
-        if self.start_s is None:
-            return f"full {format_name_time(self.end_s)}"
-        return f"inc {format_name_time(self.start_s)} to {format_name_time(self.end_s)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectName:
-    """What a name says."""
-
-    name: str
-    set_id: SetId
-    kind: Kind
-    volume: int | None = None
-    """Number of a volume, from 1; None for other kinds."""
-    suffix: str = ""
-    """"", ".gz", ".gpg" ...: how the bytes are wrapped."""
-
-    @property
-    def encrypted(self) -> bool:
-        return self.suffix in (".gpg", ".g", ".p7m")
+_OF_SETS = (Kind.ARCHIVE, Kind.MANIFEST, Kind.SIGNATURE, Kind.INDEX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,123 +39,85 @@ class Prefixes:
     archive: str = ""
     manifest: str = ""
     signature: str = ""
+    index: str | None = None
+    """None: that of the manifest."""
+    key: str | None = None
+    """None: that of the manifest."""
 
     def of(self, kind: Kind) -> str:
         special = {
             Kind.ARCHIVE: self.archive,
+            Kind.KEY_COPY: self.archive,
             Kind.MANIFEST: self.manifest,
             Kind.SIGNATURE: self.signature,
+            Kind.INDEX: self.manifest if self.index is None else self.index,
+            Kind.KEY: self.manifest if self.key is None else self.key,
         }
         return self.everything + special.get(kind, "")
 
 
 class Namer:
-    """Makes and reads the names of one archive."""
+    """Makes and reads the names of one archive.
+
+    A suffix is "", ".gz" or ".gpg" for sets of style duplicity, "" or ".age" for
+    sets of style tiered; with another one the latter raise ValueError.
+    """
 
     def __init__(self, prefixes: Prefixes) -> None:
-        self._prefixes = prefixes
+        kinds = (*_OF_SETS, Kind.KEY, Kind.KEY_COPY)
+        self._prefix = {kind: prefixes.of(kind) for kind in kinds}
 
     def volume(self, set_id: SetId, number: int, suffix: str) -> str:
-        stem = self._prefixes.of(Kind.ARCHIVE) + _stem(set_id)
-        return f"{stem}.vol{number}.difftar{suffix}"
+        native = set_id.style is Style.TIERED
+        make = native_volume if native else duplicity_volume
+        return self._prefix[Kind.ARCHIVE] + make(set_id, number, suffix)
 
     def manifest(self, set_id: SetId, suffix: str) -> str:
-        """Manifests are never compressed on their own, only encrypted."""
-        wrap = suffix if suffix == ".gpg" else ""
-        return f"{self._prefixes.of(Kind.MANIFEST)}{_stem(set_id)}.manifest{wrap}"
+        native = set_id.style is Style.TIERED
+        make = native_manifest if native else duplicity_manifest
+        return self._prefix[Kind.MANIFEST] + make(set_id, suffix)
 
     def signatures(self, set_id: SetId, suffix: str) -> str:
-        stem = self._prefixes.of(Kind.SIGNATURE) + _stem(set_id, "-signatures")
-        return f"{stem}.sigtar{suffix}"
+        native = set_id.style is Style.TIERED
+        make = native_signatures if native else duplicity_signatures
+        return self._prefix[Kind.SIGNATURE] + make(set_id, suffix)
+
+    def index(self, set_id: SetId, suffix: str) -> str:
+        """Only of a set of style tiered; others have none, and raise ValueError."""
+        if set_id.style is not Style.TIERED:
+            raise ValueError(f"the {set_id} has no index: it is of style duplicity")
+        return self._prefix[Kind.INDEX] + native_index(set_id, suffix)
+
+    def key(self, way: str, generation: int) -> str:
+        """Name of the key object of a way in.
+
+        Raises:
+            ValueError: See `native_key`.
+        """
+        return self._prefix[Kind.KEY] + native_key(way, generation, is_copy=False)
+
+    def key_copy(self, way: str, generation: int) -> str:
+        """Name of its copy, where volumes go."""
+        return self._prefix[Kind.KEY_COPY] + native_key(way, generation, is_copy=True)
 
     def parse(self, name: str) -> ObjectName | None:
-        """What the name says; None if it is not one of this archive."""
-        for kind, grammars in _GRAMMARS.items():
-            prefix = self._prefixes.of(kind)
+        """What the name says; None if it is not one of a set of this archive."""
+        for kind in _OF_SETS:
+            prefix = self._prefix[kind]
             if not name.startswith(prefix):
                 continue
-            for grammar in grammars:
-                if match := grammar.pattern.match(name, len(prefix)):
-                    return _object_name(name, kind, grammar, match)
+            for parse in (parse_native, parse_duplicity):
+                if found := parse(name, kind, len(prefix)):
+                    return found
         return None
 
-
-def _stem(set_id: SetId, signatures: str = "") -> str:
-    end = format_name_time(set_id.end_s)
-    if set_id.start_s is None:
-        return f"duplicity-full{signatures}.{end}"
-    middle = "new-signatures" if signatures else "inc"
-    return f"duplicity-{middle}.{format_name_time(set_id.start_s)}.to.{end}"
-
-
-Decode = Callable[[str], int | None]
-
-
-def _base36_time(text: str) -> int | None:
-    return int(text, 36)
-
-
-@dataclass(frozen=True, slots=True)
-class _Grammar:
-    """One way to write one kind of name."""
-
-    pattern: re.Pattern[str]
-    decode: Decode
-    base: int
-
-
-def _end(partial: str) -> str:
-    """The end of the name or a dot, but not the mark of a partial object."""
-    return rf"(?:$|\.(?!{partial}(?:$|\.)))"
-
-
-def _long(signatures: str, rest: str) -> _Grammar:
-    full, new = ("full-signatures", "new-signatures") if signatures else ("full", "inc")
-    span = rf"(?:{full}\.(?P<full>[^.]+)|{new}\.(?P<start>[^.]+)\.to\.(?P<end>[^.]+))"
-    return _Grammar(
-        re.compile(rf"duplicity-{span}\.{rest}{_end('part')}"), parse_name_time, 10
-    )
-
-
-def _short(full: str, inc: str, rest: str) -> _Grammar:
-    n = "[0-9a-z]+"
-    span = rf"(?:{full}\.(?P<full>{n})|{inc}\.(?P<start>{n})\.(?P<end>{n}))"
-    return _Grammar(re.compile(rf"{span}\.{rest}{_end('p')}"), _base36_time, 36)
-
-
-_GRAMMARS = {
-    Kind.ARCHIVE: (
-        _long("", r"vol(?P<volume>[0-9]+)\.difftar"),
-        _short("df", "di", r"(?P<volume>[0-9a-z]+)\.dt"),
-    ),
-    Kind.MANIFEST: (_long("", "manifest"), _short("df", "di", "m")),
-    Kind.SIGNATURE: (_long("signatures", "sigtar"), _short("dfs", "dns", "st")),
-}
-_SUFFIXES = (".gpg", ".p7m", ".gz", ".g", ".z")
-
-
-def _object_name(
-    name: str, kind: Kind, grammar: _Grammar, match: re.Match[str]
-) -> ObjectName | None:
-    found = match.groupdict()
-    set_id = _set_id(found, grammar.decode)
-    if set_id is None:
+    def parse_key(self, name: str) -> KeyName | None:
+        """What the name of a key object or its copy says; None if it is neither."""
+        for kind in (Kind.KEY, Kind.KEY_COPY):
+            prefix = self._prefix[kind]
+            if not name.startswith(prefix):
+                continue
+            is_copy = kind is Kind.KEY_COPY
+            if found := parse_native_key(name, len(prefix), is_copy=is_copy):
+                return found
         return None
-    volume = int(found["volume"], grammar.base) if "volume" in found else None
-    if volume == 0:
-        return None
-    suffix = next((s for s in _SUFFIXES if name.endswith(s)), "")
-    return ObjectName(name=name, set_id=set_id, kind=kind, volume=volume, suffix=suffix)
-
-
-def _set_id(found: Mapping[str, str | None], decode: Decode) -> SetId | None:
-    times = {
-        key: decode(text)
-        for key in ("full", "start", "end")
-        if (text := found[key]) is not None
-    }
-    if any(t is None or not 0 <= t <= LAST_TIME_S for t in times.values()):
-        return None
-    if "full" in times:
-        return SetId(times["full"] or 0)
-    return SetId(times["end"] or 0, times["start"] or 0)

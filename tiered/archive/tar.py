@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tiered.archive.pax import pack_records, parse_records
 from tiered.errors import ArchiveDamaged
 
 BLOCK_BYTES = 512
@@ -125,7 +126,7 @@ class Body:
             ArchiveDamaged: The archive ends inside the member.
         """
         wanted = self._left if size < 0 else min(size, self._left)
-        data = _read_exactly(self._stream, wanted)
+        data = read_exactly(self._stream, wanted)
         self._left -= wanted
         return data
 
@@ -133,7 +134,7 @@ class Body:
         """Read past the member and its padding; only once, after all reads."""
         while self._left:
             self.read(1 << 16)
-        _read_exactly(self._stream, self._padding)
+        read_exactly(self._stream, self._padding)
         self._padding = 0
 
 
@@ -149,7 +150,7 @@ def read_members(stream: Readable) -> Iterator[tuple[Member, Body]]:
     """
     overrides: dict[bytes, bytes] = {}
     while True:
-        block = _read_exactly(stream, BLOCK_BYTES)
+        block = read_exactly(stream, BLOCK_BYTES)
         if not block.strip(b"\0"):
             return
         member = _parse_header(block)
@@ -188,25 +189,9 @@ def _ascii(text: bytes) -> bytes:
 
 
 def _pack_pax(records: dict[bytes, bytes]) -> bytes:
-    body = b""
-    if not all(_is_utf8(value) for value in records.values()):
-        body = b"21 hdrcharset=BINARY\n"
-    for key, value in records.items():
-        bare = len(key) + len(value) + 3
-        length = bare + len(str(bare))
-        if len(str(length)) != len(str(bare)):
-            length += 1
-        body += b"%d %s=%s\n" % (length, key, value)
+    body = pack_records(records)
     header = pack_header(Member(name=b"././@PaxHeader", type=b"x", size=len(body)))
     return header + body + padding(len(body))
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _parse_header(block: bytes) -> Member:
@@ -254,23 +239,9 @@ def _read_override(stream: Readable, member: Member) -> dict[bytes, bytes]:
     data = body.read()
     body.skip()
     if member.type == b"x":
-        return _parse_pax(data)
+        return parse_records(data)
     key = b"path" if member.type == b"L" else b"linkpath"
     return {key: data.split(b"\0", 1)[0]}
-
-
-def _parse_pax(data: bytes) -> dict[bytes, bytes]:
-    records: dict[bytes, bytes] = {}
-    while data:
-        digits, space, _ = data.partition(b" ")
-        length = int(digits) if space and digits.isdigit() else 0
-        record = data[len(digits) + 1 : length]
-        key, equals, value = record.partition(b"=")
-        if not equals or not value.endswith(b"\n") or length > len(data):
-            raise ArchiveDamaged("a tar extended header does not parse")
-        records[key] = value[:-1]
-        data = data[length:]
-    return records
 
 
 def _apply_overrides(member: Member, records: dict[bytes, bytes]) -> Member:
@@ -290,7 +261,12 @@ def _apply_overrides(member: Member, records: dict[bytes, bytes]) -> Member:
         raise ArchiveDamaged("a tar extended header has a bad number") from None
 
 
-def _read_exactly(stream: Readable, size: int) -> bytes:
+def read_exactly(stream: Readable, size: int) -> bytes:
+    """All of `size` bytes.
+
+    Raises:
+        ArchiveDamaged: The stream ends before.
+    """
     data = stream.read(size) if size else b""
     if len(data) == size:
         return data

@@ -1,6 +1,10 @@
 """What this machine keeps of an archive: a cache, a journal and a lock.
 
     objects/<name>     hot objects, as the store holds them
+    opened/<name>=...  hot objects of style tiered as they are when decrypted: a
+                       machine with only the public half makes incs from them
+    state/<set>=...    the merged index of the end of one chain
+    recipient          the public half of the archive's key, as text
     volumes.json       number of volumes of each set, so that a lost one is missed
                        also by who has no passphrase
     journal.json       sets that were begun here and not committed, or whose
@@ -22,8 +26,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote
 
+from tiered.catalogue.shelf import Shelf
 from tiered.errors import Locked, ScratchError
 
 
@@ -32,7 +36,9 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._objects = folder / "objects"
+        self._objects = Shelf(folder / "objects")
+        self._opened = Shelf(folder / "opened")
+        self._state = Shelf(folder / "state")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -42,7 +48,7 @@ class Cache:
             Locked: Another process holds it.
         """
         with _errors_as_ours(self._folder):
-            self._objects.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._objects.make()
             file = (self._folder / "lock").open("a")
         with file:
             try:
@@ -58,40 +64,89 @@ class Cache:
     def names(self) -> tuple[str, ...]:
         """Names of the objects that were seen in, or written to, the store."""
         with _errors_as_ours(self._folder):
-            if not self._objects.is_dir():
-                return ()
-            found = (p.name for p in self._objects.iterdir())
-            return tuple(sorted(unquote(n) for n in found if not n.endswith(".part~")))
+            return tuple(sorted(self._objects.names() | self._opened.names()))
 
     def size(self, name: str) -> int | None:
-        """Bytes of a cached object; None if it is not cached."""
+        """Bytes of an object that is cached as stored; None if it is not."""
         try:
-            return self._path(name).stat().st_size
+            return self._objects.path(name).stat().st_size
         except FileNotFoundError:
             return None
 
     def open(self, name: str) -> BinaryIO:
+        """An object that is cached as stored."""
         with _errors_as_ours(self._folder):
-            return self._path(name).open("rb")
+            return self._objects.path(name).open("rb")
 
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """A file that becomes the cached object if the block ends well."""
-        path = self._path(name)
-        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part~")
+        with _errors_as_ours(self._folder), self._objects.writing(name) as file:
+            yield file
+
+    def opened(self, name: str, stored_size: int) -> BinaryIO | None:
+        """The decrypted content of an object; None if it is not cached.
+
+        Args:
+            stored_size: Bytes of the object in the store: with others it was made
+                from another object.
+        """
         with _errors_as_ours(self._folder):
-            self._objects.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = part.open("w+b")
-            try:
-                with file:
-                    yield file
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+            return self._opened.open_tagged(name, str(stored_size))
+
+    @contextmanager
+    def writing_opened(self, name: str, stored_size: int) -> Iterator[BinaryIO]:
+        """A file that becomes that content if the block ends well."""
+        tag = str(stored_size)
+        with (
+            _errors_as_ours(self._folder),
+            self._opened.writing_tagged(name, tag) as file,
+        ):
+            yield file
 
     def forget(self, name: str) -> None:
+        """Drop an object, as stored and as decrypted."""
         with _errors_as_ours(self._folder):
-            self._path(name).unlink(missing_ok=True)
+            self._objects.path(name).unlink(missing_ok=True)
+            self._opened.forget(name)
+
+    def state(self, set_name: str) -> BinaryIO | None:
+        """The merged index of the chain that ends with a set (as text); None if it
+        is not cached.
+        """
+        with _errors_as_ours(self._folder):
+            return self._state.open_tagged(set_name, "")
+
+    @contextmanager
+    def writing_state(self, set_name: str) -> Iterator[BinaryIO]:
+        """A file that becomes that, and the only one, if the block ends well."""
+        with _errors_as_ours(self._folder):
+            with self._state.writing_tagged(set_name, "") as file:
+                yield file
+            self._state.keep_only(set_name)
+
+    def forget_state(self, set_name: str) -> None:
+        """Drop the merged index of a chain that ends with a set."""
+        with _errors_as_ours(self._folder):
+            self._state.forget(set_name)
+
+    def recipient(self) -> str | None:
+        """The archive's public key; None if it is not known here."""
+        with _errors_as_ours(self._folder):
+            try:
+                return (self._folder / "recipient").read_text().strip() or None
+            except FileNotFoundError:
+                return None
+
+    def recipient_set(self, text: str) -> None:
+        """Remember it: from now on this machine writes for this key."""
+        with _errors_as_ours(self._folder):
+            self._make()
+            self._write("recipient", f"{text}\n")
+
+    def recipient_forget(self) -> None:
+        with _errors_as_ours(self._folder):
+            (self._folder / "recipient").unlink(missing_ok=True)
 
     def journal(self) -> tuple[str, ...]:
         """Sets that were begun here and neither committed nor cleaned up, and
@@ -126,8 +181,8 @@ class Cache:
         with self._changing("thaws.json") as asked:
             asked.update(dict.fromkeys(names, time_s))
 
-    def _path(self, name: str) -> Path:
-        return self._objects / quote(name, safe=" ")
+    def _make(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _read(self, file: str) -> dict[str, float]:
         try:
@@ -144,17 +199,26 @@ class Cache:
     def _changing(self, file: str) -> Iterator[dict[str, float]]:
         """Values to change; other processes wait, and see all of it or nothing."""
         with _errors_as_ours(self._folder):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make()
             with (self._folder / f"{file}.lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 values = self._read(file)
                 yield values
-                part = self._folder / f"{file}.part~"
-                with part.open("w") as out:
-                    json.dump(values, out)
-                    out.flush()
-                    os.fsync(out.fileno())
-                part.replace(self._folder / file)
+                self._write(file, json.dumps(values))
+
+    def _write(self, file: str, text: str) -> None:
+        """Under the file's name stands the old text or the new one, also after a
+        power cut.
+        """
+        part = self._folder / f"{file}.{secrets.token_hex(4)}.part~"
+        try:
+            with part.open("w") as out:
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            part.replace(self._folder / file)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

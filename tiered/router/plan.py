@@ -7,7 +7,7 @@ Holds for all rules and names, and is checked in tests/property:
 
 from dataclasses import dataclass
 
-from tiered.archive.kinds import SAMPLES
+from tiered.archive.kinds import NATIVE_SAMPLES, SAMPLES
 from tiered.router.rules import Mode, OnFail, Rules
 
 
@@ -62,6 +62,7 @@ def plan_survey(rules: Rules) -> tuple[frozenset[str], ...]:
     if rules.mode is Mode.STRIPE:
         return tuple(frozenset([label]) for label in rules.labels)
     prefixes = {"", *(p for m in rules.members for p in m.prefixes)}
-    names = (p + sample for p in sorted(prefixes) for sample in SAMPLES.values())
+    samples = (*SAMPLES.values(), *NATIVE_SAMPLES.values())
+    names = (p + sample for p in sorted(prefixes) for sample in samples)
     groups = (frozenset(m.label for m in rules.eligible(name)) for name in names)
     return tuple(dict.fromkeys(groups))

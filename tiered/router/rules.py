@@ -4,15 +4,15 @@ Placement of a name, the first that applies:
 
   1. the members with a prefix that the name starts with  [as duplicity]
   2. if any member has a tier: the members of the tier that the kind of the
-     name wants (volumes cold, all else hot), and those with neither prefixes
-     nor tier
+     name wants (volumes and copies of keys cold, all else hot), and those with
+     neither prefixes nor tier
   3. all members  [as duplicity]
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
-from tiered.archive.kinds import Kind, kind_of
+from tiered.archive.kinds import kind_of
 
 
 class Tier(Enum):
@@ -76,7 +76,7 @@ class Rules:
     def _by_tier(self, name: str) -> tuple[Member, ...]:
         if not any(m.tier for m in self.members):
             return ()
-        wanted = Tier.COLD if kind_of(name) is Kind.ARCHIVE else Tier.HOT
+        wanted = Tier.COLD if kind_of(name).is_cold else Tier.HOT
         return tuple(
             m for m in self.members if m.tier is wanted or not (m.tier or m.prefixes)
         )
