@@ -13,13 +13,16 @@ numbers are big-endian.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from tiered.errors import ArchiveDamaged
 from tiered.rsync.library import DAMAGED_HINT
 
-_MAGIC = (0x72730236).to_bytes(4)
-_WIDTHS = (1, 2, 4, 8)
-_FIRST_LONG_LITERAL, _FIRST_COPY, _AFTER_COPIES = 0x41, 0x45, 0x55
+MAGIC: Final = (0x72730236).to_bytes(4)
+WIDTHS: Final = (1, 2, 4, 8)
+FIRST_LONG_LITERAL: Final = 0x41
+FIRST_COPY: Final = 0x45
+_AFTER_COPIES: Final = 0x55
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """`length` new bytes, at `offset` of the delta itself."""
+    """`length` new bytes, at `offset`: of the delta itself when it comes from one,
+    of the new file while a delta is only planned (`tiered.rsync.compare`)."""
 
     offset: int
     length: int
@@ -98,28 +102,28 @@ class CommandReader:
         if code == 0:
             self._ended = True
             return 1, None
-        if code < _FIRST_LONG_LITERAL:
+        if code < FIRST_LONG_LITERAL:
             return 1, Literal(self._position + at + 1, code)
-        if code < _FIRST_COPY:
-            width = _WIDTHS[code - _FIRST_LONG_LITERAL]
+        if code < FIRST_COPY:
+            width = WIDTHS[code - FIRST_LONG_LITERAL]
             if len(data) < at + 1 + width:
                 return None
             length = int.from_bytes(data[at + 1 : at + 1 + width])
             return 1 + width, Literal(self._position + at + 1 + width, length)
         if code < _AFTER_COPIES:
-            return self._parse_copy(at, code - _FIRST_COPY)
+            return self._parse_copy(at, code - FIRST_COPY)
         raise ArchiveDamaged(f"the delta has a command {code:#x}", hint=DAMAGED_HINT)
 
     def _parse_magic(self) -> tuple[int, None] | None:
-        if len(self._left) < len(_MAGIC):
+        if len(self._left) < len(MAGIC):
             return None
-        if self._left[: len(_MAGIC)] != _MAGIC:
+        if self._left[: len(MAGIC)] != MAGIC:
             raise ArchiveDamaged("this is not a delta", hint=DAMAGED_HINT)
         self._begun = True
-        return len(_MAGIC), None
+        return len(MAGIC), None
 
     def _parse_copy(self, at: int, number: int) -> tuple[int, Copy] | None:
-        first, second = _WIDTHS[number // 4], _WIDTHS[number % 4]
+        first, second = WIDTHS[number // 4], WIDTHS[number % 4]
         middle = at + 1 + first
         if len(self._left) < middle + second:
             return None

@@ -1,0 +1,204 @@
+"""The part of a new version that is in memory while it is compared.
+
+A file is read once, in pieces that are multiples of every block: what was hashed
+is what was compared, even while someone writes to the file.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from tiered.rsync.sums import (
+    BLOCK_BYTES,
+    ENTRY_BYTES,
+    block_sum,
+    block_sums,
+    signature_entries,
+)
+
+PIECE_BYTES: Final = 1 << 20
+
+
+class Piece:
+    """A run of the file and the sums of it that are known so far.
+
+    Two threads may make the same sum at once; they make the same bytes.
+    """
+
+    def __init__(self, offset: int, data: memoryview, block_len: int) -> None:
+        self.offset = offset
+        self.data = data
+        self.end = offset + len(data)
+        self.unit = max(BLOCK_BYTES, block_len)
+        """Bytes that entries are made for at once"""
+        self._block_len = block_len
+        self._blocks: list[bytes] | None = None
+        self._entries: list[bytes | None] = [None] * -(-len(data) // self.unit)
+
+    def blocks(self) -> list[bytes]:
+        """The sum of each aligned 64 KiB."""
+        if self._blocks is None:
+            self._blocks = block_sums(self.data)
+        return self._blocks
+
+    def fill(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Make the entries of all units that these file ranges touch, in order."""
+        missing = [
+            number
+            for number in dict.fromkeys(n for r in ranges for n in self._units(*r))
+            if self._entries[number] is None
+        ]
+        if not missing:
+            return
+        unit = self.unit
+        # All as one: a job of librsync costs as much as the sums of 16 KiB.
+        made = signature_entries(
+            [self.data[a * unit : b * unit] for a, b in _runs(missing)], self._block_len
+        )
+        size = unit // self._block_len * ENTRY_BYTES
+        for place, number in enumerate(missing):
+            self._entries[number] = made[place * size : (place + 1) * size]
+
+    def entries(self, start: int, end: int) -> bytes:
+        """Signature entries of file range [start, end), which is whole blocks."""
+        self.fill([(start, end)])
+        return b"".join(
+            self._unit_entries(number, start, end) for number in self._units(start, end)
+        )
+
+    def put_entries(self, number: int, entries: bytes) -> None:
+        """Tell entries of a unit that are known from the old version."""
+        self._entries[number] = entries
+
+    def lacking(self) -> list[tuple[int, int, int]]:
+        """(number, start, end) of the units without entries, as file ranges."""
+        return [
+            (number, start, min(start + self.unit, self.end))
+            for number, made in enumerate(self._entries)
+            if made is None
+            for start in [self.offset + number * self.unit]
+        ]
+
+    def _units(self, start: int, end: int) -> range:
+        """Numbers of the units that a file range touches."""
+        first = max(start - self.offset, 0) // self.unit
+        return range(first, -(-(min(end, self.end) - self.offset) // self.unit))
+
+    def _unit_entries(self, number: int, start: int, end: int) -> bytes:
+        made = self._entries[number]
+        if made is None:
+            raise RuntimeError("a sum is used before it is made")
+        origin = self.offset + number * self.unit
+        first = max(start - origin, 0) // self._block_len
+        last = -(-(end - origin) // self._block_len)
+        return made[first * ENTRY_BYTES : last * ENTRY_BYTES]
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Neighbours as (first, after the last)."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number:
+            runs[-1] = (runs[-1][0], number + 1)
+        else:
+            runs.append((number, number + 1))
+    return runs
+
+
+class Pieces:
+    """Neighbouring pieces, as one run of bytes."""
+
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._pieces = tuple(pieces)
+
+    @property
+    def start(self) -> int:
+        return self._pieces[0].offset
+
+    @property
+    def end(self) -> int:
+        return self._pieces[-1].end
+
+    def touching(self, start: int, end: int) -> list[Piece]:
+        return [p for p in self._pieces if p.offset < end and start < p.end]
+
+    def views(self, start: int, end: int) -> list[memoryview]:
+        """The bytes of file range [start, end), without a copy."""
+        return [
+            piece.data[max(start - piece.offset, 0) : end - piece.offset]
+            for piece in self.touching(start, end)
+        ]
+
+    def view(self, start: int, end: int) -> memoryview:
+        """The bytes of file range [start, end); a copy if it lies in two pieces."""
+        parts = self.views(start, end)
+        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+
+    def block_sum(self, start: int, end: int) -> bytes:
+        """The sum of a file range, remembered if it is an aligned block."""
+        if start % BLOCK_BYTES == 0:
+            piece = self._pieces[(start - self.start) // PIECE_BYTES]
+            if end == min(start + BLOCK_BYTES, piece.end):
+                return piece.blocks()[(start - piece.offset) // BLOCK_BYTES]
+        return block_sum(self.view(start, end))
+
+    def fill(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Make the signature entries of these file ranges, in order."""
+        for piece in self._pieces:
+            piece.fill(r for r in ranges if r[0] < piece.end and piece.offset < r[1])
+
+    def entries(self, start: int, end: int) -> bytes:
+        """Signature entries of a file range of whole blocks of the new signature."""
+        return b"".join(
+            piece.entries(max(start, piece.offset), min(end, piece.end))
+            for piece in self.touching(start, end)
+        )
+
+
+class PieceReader:
+    """Reads a file front to end, into memory that is used again.
+
+    Args:
+        fd: Open for reading; its position is neither used nor moved.
+        size: Bytes to read at most.
+        block_len: Of the new signature.
+    """
+
+    def __init__(self, fd: int, size: int, block_len: int) -> None:
+        self._fd = fd
+        self._size = size
+        self._block_len = block_len
+        self._buffers: list[bytearray] = []
+        self.position = 0
+        self.ended = False
+
+    def read(self) -> Piece | None:
+        """The next piece; None at the end, or where the file has become shorter.
+
+        Raises:
+            OSError: Reading failed.
+        """
+        length = min(PIECE_BYTES, self._size - self.position)
+        buffer = self._buffers.pop() if self._buffers else bytearray(PIECE_BYTES)
+        filled = self._fill(memoryview(buffer)[:length])
+        self.ended = filled < PIECE_BYTES
+        if not filled:
+            return None
+        piece = Piece(self.position, memoryview(buffer)[:filled], self._block_len)
+        self.position += filled
+        return piece
+
+    def give_back(self, piece: Piece) -> None:
+        """No thread uses this piece any more."""
+        buffer = piece.data.obj
+        if isinstance(buffer, bytearray):
+            self._buffers.append(buffer)
+
+    def _fill(self, view: memoryview) -> int:
+        filled = 0
+        while filled < len(view):
+            got = os.preadv(self._fd, [view[filled:]], self.position + filled)
+            if not got:
+                break
+            filled += got
+        return filled
