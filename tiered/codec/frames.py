@@ -12,10 +12,12 @@ version 0.1.0.
 
 import struct
 import sys
+import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import BinaryIO
 
 from tiered.errors import ArchiveDamaged
 
@@ -55,18 +57,46 @@ class FrameSpan:
     """Content bytes of the first frame that lie before the range."""
 
 
-def pack_frame(data: bytes, level: int) -> bytes:
+def pack_frame(data: bytes | memoryview, level: int) -> bytes:
     """One frame, with content size and checksum."""
     return zstd.compress(data, options={**_WITH_CHECKSUM, _LEVEL: level})
 
 
-def unpack_frame(frame: bytes, size: FrameSize) -> bytes:
-    """The content of one frame.
+class _Kept(threading.local):
+    """What each thread keeps."""
+
+    def __init__(self) -> None:
+        self.compressors: dict[int, zstd.ZstdCompressor] = {}
+
+
+class FramePacker:
+    """Packs many frames; each thread keeps its compressors.
+
+    A compressor has a MiB of tables, and to be given them anew by the system for
+    each frame takes as long as compressing it fast.
+    """
+
+    def __init__(self) -> None:
+        self._kept = _Kept()
+
+    def pack(self, data: bytes | memoryview, level: int) -> bytes:
+        """One frame, with content size and checksum."""
+        compressor = self._kept.compressors.get(level)
+        if compressor is None:
+            options = {**_WITH_CHECKSUM, _LEVEL: level}
+            compressor = zstd.ZstdCompressor(options=options)
+            self._kept.compressors[level] = compressor
+        compressor.set_pledged_input_size(len(data))
+        return compressor.compress(data, compressor.FLUSH_FRAME)
+
+
+def unpack_frame(frame: bytes, size: FrameSize, limit: int = MAX_FRAME_BYTES) -> bytes:
+    """The content of one frame, of at most `limit` bytes.
 
     Raises:
         ArchiveDamaged: It is not a frame of that size, or fails its checksum.
     """
-    if size.content > MAX_FRAME_BYTES:
+    if size.content > limit:
         raise ArchiveDamaged(f"a frame claims {size.content} bytes of content")
     try:
         if zstd.get_frame_info(frame).decompressed_size != size.content:
@@ -77,6 +107,23 @@ def unpack_frame(frame: bytes, size: FrameSize) -> bytes:
     if len(content) != size.content or len(frame) != size.stored:
         raise ArchiveDamaged("a frame has another size than its table says")
     return content
+
+
+class FrameStream:
+    """Pulls the content of joined frames; the seek table at the end is skipped.
+
+    Raises (`read`):
+        ArchiveDamaged: What was stored is not whole, or not zstd.
+    """
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._stream = zstd.ZstdFile(source)
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._stream.read(size)
+        except (zstd.ZstdError, EOFError) as e:
+            raise ArchiveDamaged(f"an object does not decompress: {e}") from None
 
 
 class FrameTable:
@@ -99,6 +146,10 @@ class FrameTable:
     def stored_start(self, frame: int) -> int:
         """Where a frame begins; that of the frame behind the last is the end."""
         return self._stored[frame]
+
+    def content_start(self, frame: int) -> int:
+        """Where the content of a frame begins in that of the object."""
+        return self._content[frame]
 
     def span(self, start: int, length: int) -> FrameSpan:
         """The frames that hold content bytes start to start + length.

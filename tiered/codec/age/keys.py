@@ -207,7 +207,7 @@ To read the archive with it
 1.  Write the key into a file key.txt: all in one line, in capitals, with no
     spaces between the groups.  The hyphens of the first line belong to it.
 
-2.  With tiered: give this file wherever it asks for a key.
+2.  With tiered: say --identity key.txt to any of its commands.
 
 3.  Without tiered, on any machine that has age, zstd and tar:
 

@@ -30,7 +30,7 @@ class Encryptor:
     Memory: 0.3 MiB.
     """
 
-    __slots__ = ("_closed", "_count", "_held", "_index", "_key", "_target")
+    __slots__ = ("_closed", "_count", "_held", "_index", "_key", "_target", "front")
 
     def __init__(
         self,
@@ -44,9 +44,11 @@ class Encryptor:
         self._count = 0  # bytes of it that are waiting
         self._index = 0
         self._closed = False
+        self.front = new.front
+        """Header and nonce, as they stand in the file."""
         target.write(new.front)
 
-    def write(self, data: Buffer) -> None:
+    def write(self, data: Buffer, /) -> None:
         """Encrypt more; what fills no chunk waits for the next call."""
         if self._closed:
             raise ValueError("the age file is closed")

@@ -1,0 +1,35 @@
+"""What every action is given, and how it shows its result."""
+
+from dataclasses import dataclass
+
+from tiered.archive.times import parse_time
+from tiered.assemble import Assembly
+from tiered.cli.output import show_json, show_lines
+from tiered.cli.parser import CommandLine
+from tiered.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A parsed command line and the parts to run it with."""
+
+    line: CommandLine
+    assembly: Assembly
+
+    def time_s(self, text: str) -> int:
+        """A time that the user typed."""
+        try:
+            return parse_time(text, self.assembly.clock.time_s())
+        except ValueError as e:
+            raise UsageError(
+                str(e),
+                hint="Write now, 3D, 2026-11-21, 2026-11-21T08:30:00 or "
+                "20261121T073000Z.",
+            ) from e
+
+    def show(self, lines: list[str], document: object) -> None:
+        """The result on stdout: as lines, or as JSON if that was asked for."""
+        if self.line.options.json:
+            show_json(document)
+        else:
+            show_lines(lines)
