@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.engine import Archive, open_archive
 from tiered.archive.fileinfo import FileType
 from tiered.archive.filename import SetId
+from tiered.archive.style import Style
 from tiered.testing.tree import (
     Item,
     Seen,
@@ -139,19 +140,30 @@ later = st.lists(batches, min_size=1, max_size=3)
     first=first,
     later=later,
     volume_bytes=st.sampled_from([1, 150_000, 400_000, 1 << 23]),
-    suffix=st.sampled_from(["", ".gz"]),
+    kind=st.sampled_from(
+        [
+            (Style.TIERED, "", ""),
+            (Style.TIERED, "", "open sesame"),
+            (Style.DUPLICITY, "", ""),
+            (Style.DUPLICITY, ".gz", ""),
+        ]
+    ),
 )
 @settings(
-    max_examples=25,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_every_version_comes_back(
-    first: list[Edit], later: list[list[Edit]], volume_bytes: int, suffix: str
+    first: list[Edit],
+    later: list[list[Edit]],
+    volume_bytes: int,
+    kind: tuple[Style, str, str],
 ) -> None:
+    style, suffix, passphrase = kind
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        archive = open_archive(work, suffix=suffix)
+        archive = open_archive(work, suffix=suffix, style=style, passphrase=passphrase)
         model: Model = {b".": folder(), b"always": file(Random(7).randbytes(90_000))}
         versions: dict[int, dict[bytes, Seen]] = {}
         for batch in [first, *later]:

@@ -1,34 +1,30 @@
-"""Write one set: decide which, pack and upload it, commit it with its manifest.
+"""Back up: decide which set to write and in which style, and have it written.
 
-Order of writes: volumes, signatures, manifest.  The manifest's appearance is
-what makes the set exist; every crash before leaves an incomplete set that
-nothing reads and `cleanup` removes  [docs/format/invariants.md, I1 to I4].
+Everything that can be wrong with what is there is found before the first object is
+written  [docs/format/invariants.md, I4].
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from tiered.archive.collection import Chain, Collection, collect
 from tiered.archive.filename import SetId
-from tiered.archive.manifest import Manifest
-from tiered.codec.codec import Codec
-from tiered.engine.change import find_changes
+from tiered.archive.style import Style
 from tiered.engine.context import Context
-from tiered.engine.fetch import cache_optional, remember
+from tiered.engine.duplicity_set import DuplicitySettings, write_duplicity_set
 from tiered.engine.inventory import Purpose, read_seen, take_inventory
-from tiered.engine.pack import Packer, PackSettings, Tally, Volume
-from tiered.engine.scan import OwnerNames, Scanned, Unreadable, scan
-from tiered.engine.sets import chain_states, check_volumes, read_manifest
-from tiered.engine.spool import SpoolFile, SpoolSource
-from tiered.engine.upload import Uploader, put_new
-from tiered.errors import (
-    ConfigError,
-    NoBackup,
-    StoreMissing,
-)
+from tiered.engine.native.backup import NativeSettings, write_native_set
+from tiered.engine.native.hot import read_set_manifest
+from tiered.engine.pack import Tally
+from tiered.engine.scan import OwnerNames, scan
+from tiered.engine.sets import check_volumes, read_manifest
+from tiered.engine.written import SourceTree, WrittenSet
+from tiered.errors import ConfigError, NoBackup, StoreMissing
 
+NEW_STYLE = Style.DUPLICITY
+"""Of a new archive, if nobody says.  Style tiered takes its place once all tests of
+crashes and damage run for it as well  [CHANGELOG.md]."""
 _PATIENCE_S = 5
 """A set must end later than its parent, and than one that a run left behind in
 this very second; up to this long is waited for that."""
@@ -49,9 +45,13 @@ class BackupRequest:
     action: Action
     source: bytes
     hostname: bytes
-    codec: Codec
     owners: OwnerNames
-    pack: PackSettings
+    duplicity: Callable[[], DuplicitySettings]
+    """How sets of that style are written; asked for if one is."""
+    native: Callable[[], NativeSettings]
+    """The same of style tiered."""
+    style: Style | None = None
+    """None: that of the newest set, and `NEW_STYLE` for a new archive."""
     full_if_older_than_s: int | None = None
     allow_source_mismatch: bool = False
     accept_loss: bool = False
@@ -83,12 +83,14 @@ def plan_backup(
     action: Action,
     time_s: int,
     full_if_older_than_s: int | None = None,
+    style: Style | None = None,
 ) -> BackupPlan:
-    """Decide between full and inc.  Pure.
+    """Decide between full and inc, and on a style.  Pure.
 
     Raises:
         NoBackup: An inc was asked for, and there is nothing to build on.
-        ConfigError: The clock is behind the newest set.
+        ConfigError: The clock is behind the newest set, or an inc would be of
+            another style than what it builds on.
     """
     newest = max((s.id.end_s for s in collection.sets), default=None)
     if newest is not None and time_s <= newest:
@@ -109,9 +111,16 @@ def plan_backup(
         and full_if_older_than_s is not None
         and chain.start_s < full_if_older_than_s
     )
+    wanted = style or (chain.style if chain else NEW_STYLE)
     if chain is None or action is Action.FULL or too_old:
-        return BackupPlan(SetId(time_s), None)
-    return BackupPlan(SetId(time_s, chain.end_s), chain)
+        return BackupPlan(SetId(time_s, None, wanted), None)
+    if chain.style is not wanted:
+        raise ConfigError(
+            f"the newest chain is of style {chain.style.value}",
+            hint=f"Begin a chain of style {wanted.value} with `tiered full`, or leave "
+            "--style out.",
+        )
+    return BackupPlan(SetId(time_s, chain.end_s, wanted), chain)
 
 
 def run_backup(context: Context, request: BackupRequest) -> BackupReport:
@@ -126,9 +135,71 @@ def run_backup(context: Context, request: BackupRequest) -> BackupReport:
     next(scan(request.source, request.owners))  # readable, before anything else
     collection = _inventory(context, request)
     plan = _plan(context, collection, request)
+    source = SourceTree(
+        root=request.source,
+        host=request.hostname,
+        name=localdir(request.source),
+        owners=request.owners,
+    )
+    write = _native if plan.set_id.style is Style.TIERED else _duplicity
+    written = write(context, collection, plan, request, source)
+    return BackupReport(
+        set_id=plan.set_id,
+        tally=written.tally,
+        volumes=written.volumes,
+        stored_bytes=written.stored_bytes,
+    )
+
+
+def _native(
+    context: Context,
+    collection: Collection,
+    plan: BackupPlan,
+    request: BackupRequest,
+    source: SourceTree,
+) -> WrittenSet:
+    settings = request.native()
     if plan.parent is not None:
-        _check_parent(context, collection, plan.parent, request)
-    return _write_set(context, collection, plan, request)
+        _check_encryption(plan.parent, encrypted=settings.keyring is not None)
+        for backup_set in plan.parent.sets:
+            manifest = read_set_manifest(context, collection, backup_set)
+            check_volumes(backup_set, manifest.volumes)
+        _check_source(request, source, manifest.host, manifest.source)
+    return write_native_set(
+        context,
+        collection,
+        plan.set_id,
+        plan.parent,
+        source,
+        settings,
+        accept_loss=request.accept_loss,
+        dry_run=request.dry_run,
+    )
+
+
+def _duplicity(
+    context: Context,
+    collection: Collection,
+    plan: BackupPlan,
+    request: BackupRequest,
+    source: SourceTree,
+) -> WrittenSet:
+    settings = request.duplicity()
+    if plan.parent is not None:
+        _check_encryption(plan.parent, encrypted=settings.codec.suffix == ".gpg")
+        for backup_set in plan.parent.sets:
+            manifest = read_manifest(context, collection, backup_set)
+            check_volumes(backup_set, manifest.volumes)
+        _check_source(request, source, manifest.hostname, manifest.localdir)
+    return write_duplicity_set(
+        context,
+        collection,
+        plan.set_id,
+        plan.parent,
+        source,
+        settings,
+        dry_run=request.dry_run,
+    )
 
 
 def _inventory(context: Context, request: BackupRequest) -> Collection:
@@ -161,29 +232,31 @@ def _plan(
         request.action,
         int(context.clock.time_s()),
         request.full_if_older_than_s,
+        request.style,
     )
 
 
-def _check_parent(
-    context: Context, collection: Collection, parent: Chain, request: BackupRequest
-) -> None:
-    """Everything an inc builds on is there, and is of the same source."""
-    for backup_set in parent.sets:
-        manifest = read_manifest(context, collection, backup_set)
-        check_volumes(backup_set, manifest.volumes)
-    if parent.sets[-1].encrypted != (request.codec.suffix == ".gpg"):
+def _check_encryption(parent: Chain, *, encrypted: bool) -> None:
+    """A chain is encrypted as a whole, or not at all."""
+    if parent.sets[-1].encrypted != encrypted:
         raise ConfigError(
-            "the chain is encrypted, and this inc would not be"
-            if parent.sets[-1].encrypted
-            else "the chain is not encrypted, and this inc would be",
+            "the chain is not encrypted, and this inc would be"
+            if encrypted
+            else "the chain is encrypted, and this inc would not be",
             hint="Use the option of the last backup, or begin a new chain with "
             "`tiered full`.",
         )
+
+
+def _check_source(
+    request: BackupRequest, source: SourceTree, host: bytes, name: bytes
+) -> None:
+    """What an inc builds on is of the same source."""
     if request.allow_source_mismatch:
         return
     for what, theirs, ours in (
-        ("host", manifest.hostname, request.hostname),
-        ("directory", manifest.localdir, _localdir(request.source)),
+        ("host", host, source.host),
+        ("directory", name, source.name),
     ):
         if theirs != ours:
             raise ConfigError(
@@ -194,115 +267,8 @@ def _check_parent(
             )
 
 
-def _localdir(source: bytes) -> bytes:
+def localdir(source: bytes) -> bytes:
     """As duplicity writes it: without empty components and `.`."""
     parts = [p for p in source.split(b"/") if p not in (b"", b".")]
     root = b"/" if source.startswith(b"/") else b""
     return root + b"/".join(parts) or b"."
-
-
-def _write_set(
-    context: Context, collection: Collection, plan: BackupPlan, request: BackupRequest
-) -> BackupReport:
-    set_id, suffix = plan.set_id, request.codec.suffix
-    with ExitStack() as stack:
-        uploader = stack.enter_context(Uploader(context.store, context.monitor))
-        packed: list[int] = []
-
-        def on_volume(volume: Volume) -> None:
-            name = context.namer.volume(set_id, volume.number, suffix)
-            if request.dry_run:
-                packed.append(volume.source.size)
-                volume.source.close()
-            else:
-                uploader.submit(name, volume)
-
-        packer = Packer(
-            scratch=context.scratch,
-            codec=request.codec,
-            settings=request.pack,
-            owners=request.owners,
-            monitor=context.monitor,
-            on_volume=on_volume,
-        )
-        if not request.dry_run:
-            context.cache.journal_add([str(set_id)])
-        tree = scan(request.source, request.owners)
-        signatures = _pack(context, collection, plan, packer, tree)
-        stack.callback(signatures.close)
-        rows = uploader.finish()
-        stored = uploader.stored_bytes + sum(packed)
-        if not request.dry_run:
-            manifest = Manifest(
-                hostname=request.hostname,
-                localdir=_localdir(request.source),
-                volumes=rows,
-            )
-            stored += _commit(context, request, set_id, signatures, manifest)
-    return BackupReport(
-        set_id=set_id,
-        tally=packer.tally,
-        volumes=len(rows) + len(packed),
-        stored_bytes=stored,
-    )
-
-
-def _pack(
-    context: Context,
-    collection: Collection,
-    plan: BackupPlan,
-    packer: Packer,
-    tree: Iterator[Scanned | Unreadable],
-) -> SpoolSource:
-    """Pack what changed; returns the signature object.
-
-    When it returns, the parent's signatures are closed, and so known to be what
-    was stored: an inc that was built on damaged ones must not be committed.
-    """
-    if plan.parent is None:
-        return packer.pack(find_changes(tree, iter(()), 0))
-    with ExitStack() as undo:
-        with chain_states(context, collection, plan.parent) as before:
-            signatures = packer.pack(find_changes(tree, before, plan.parent.end_s))
-            undo.callback(signatures.close)
-        undo.pop_all()
-    return signatures
-
-
-def _commit(
-    context: Context,
-    request: BackupRequest,
-    set_id: SetId,
-    signatures: SpoolSource,
-    manifest: Manifest,
-) -> int:
-    """Signatures, then the manifest: now the set exists.  Returns bytes stored."""
-    suffix = request.codec.suffix
-    spool = SpoolFile(context.scratch, _manifest_codec(context, request))
-    try:
-        spool.write(manifest.dump())
-        text = spool.finish()
-    finally:
-        spool.abort()
-    try:
-        names = (
-            context.namer.signatures(set_id, suffix),
-            context.namer.manifest(set_id, suffix),
-        )
-        for name, source in zip(names, (signatures, text), strict=True):
-            put_new(context.store, name, source)
-        for name, source in zip(names, (signatures, text), strict=True):
-            with source.open() as data:
-                remember(context, name, data)  # it is what the next inc reads
-    finally:
-        text.close()
-    with cache_optional(context):  # the set is safe
-        context.cache.volumes_add(str(set_id), len(manifest.volumes))
-        context.cache.journal_remove([str(set_id)])
-    return signatures.size + text.size
-
-
-def _manifest_codec(context: Context, request: BackupRequest) -> Codec:
-    """Manifests are encrypted like the rest, but never only compressed."""
-    suffix = request.codec.suffix
-    return request.codec if suffix == ".gpg" else context.codec_for("")

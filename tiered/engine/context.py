@@ -8,6 +8,7 @@ from tiered.archive.filename import Namer
 from tiered.catalogue.cache import Cache
 from tiered.clock import Clock
 from tiered.codec.codec import Codec
+from tiered.codec.envelope import Envelope
 from tiered.monitor import Monitor
 from tiered.store import Store
 
@@ -20,6 +21,8 @@ class Context:
     namer: Namer
     codec_for: Callable[[str], Codec]
     """Suffix of a name -> how its bytes are wrapped."""
+    envelope_for: Callable[[str], Envelope]
+    """The same for style tiered: how its objects are sealed."""
     cache: Cache
     scratch: Path
     """Folder for spool files; needs room for two volumes."""

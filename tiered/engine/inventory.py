@@ -1,6 +1,6 @@
 """What is in the archive: a listing, believed only after it was checked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum
 
 from tiered.archive.collection import Collection, collect
@@ -55,8 +55,7 @@ def take_inventory(
     if not accept_loss and (doubt := find_doubt(context, collection)):
         raise doubt
     if purpose is not Purpose.READ:
-        names = (n for n in context.cache.names() if context.namer.parse(n))
-        missing = [n for n in names if n not in collection.sizes]
+        missing = [n for n in _cached(context) if n not in collection.sizes]
         if silent and missing and not accept_loss:
             raise ListingDoubtful(
                 f"{missing[0]} is known here, and not listed while {silent} does not "
@@ -67,6 +66,14 @@ def take_inventory(
             _forget_deleted(context, missing)
         _end_journal(context, collection)
     return collection
+
+
+def _cached(context: Context) -> Iterator[str]:
+    """What of the cache is of this archive: with other prefixes it has others."""
+    namer = context.namer
+    for name in context.cache.names():
+        if namer.parse(name) or namer.parse_key(name):
+            yield name
 
 
 def find_doubt(context: Context, collection: Collection) -> ListingDoubtful | None:

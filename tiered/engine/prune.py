@@ -4,12 +4,15 @@ A set is deleted newest first and its manifest before everything else, so that
 a run that is killed leaves an incomplete set, never one that looks whole
 [docs/format/invariants.md, I5].  The journal is told before, so that the next
 run knows what such a set is.  A plan is made from complete listings only.
+
+Keys are of no set, and are not deleted here.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tiered.archive.collection import BackupSet, Collection
+from tiered.archive.style import Style
 from tiered.engine.context import Context
 from tiered.engine.inventory import check_absent
 from tiered.errors import NotFound
@@ -74,6 +77,8 @@ def run_prune(context: Context, plan: PrunePlan) -> None:
         except NotFound:
             context.monitor.debug(f"{name} was gone already")
         context.cache.forget(name)
+    for each in plan.sets:
+        context.cache.forget_state(str(each.id))
     context.cache.journal_remove(str(s.id) for s in plan.sets)
 
 
@@ -81,7 +86,7 @@ def _manifests(context: Context, plan: PrunePlan) -> Iterator[str]:
     """The names that a manifest of each incomplete set would have."""
     for each in plan.sets:
         if not each.is_whole:
-            for suffix in ("", ".gpg"):
+            for suffix in ("", ".age" if each.style is Style.TIERED else ".gpg"):
                 yield context.namer.manifest(each.id, suffix)
 
 

@@ -5,7 +5,6 @@ they are all there, how cold they are.  So nothing is asked of a cold store that
 cannot lead to a restored file.
 """
 
-import errno
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -17,29 +16,23 @@ from tiered.archive.fileinfo import FileType
 from tiered.archive.filename import ObjectName
 from tiered.archive.manifest import VolumeInfo
 from tiered.archive.paths import PathKey, show_path
+from tiered.archive.style import Style
 from tiered.cold.plan import ThawPlan
 from tiered.cold.run import POLL_S, look, thaw_and_wait
 from tiered.engine.context import Context
 from tiered.engine.fetch import Expected, expect, opened
 from tiered.engine.inventory import Purpose, take_inventory
 from tiered.engine.merge import Version, merge_sets
-from tiered.engine.place import Placer, PlaceSettings, check_target
+from tiered.engine.native.restore import run_native_restore
+from tiered.engine.native.restore_plan import NativeRestorePlan, plan_native_restore
+from tiered.engine.place import Placer, check_target
 from tiered.engine.rebuild import rebuild
+from tiered.engine.restoration import NO_USE_TO_GO_ON
+from tiered.engine.restoration import RestoreReport as RestoreReport
+from tiered.engine.restoration import RestoreRequest as RestoreRequest
 from tiered.engine.sets import chain_at, check_volumes, read_manifest
 from tiered.errors import NoBackup, TargetError
 from tiered.monitor import Progress
-
-_NO_USE_TO_GO_ON = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreRequest:
-    """What to restore, and where to."""
-
-    target: bytes
-    path: PathKey = ()
-    place: PlaceSettings
-    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +62,12 @@ class RestorePlan:
         return sum(v.expected.size for volumes in self.volumes for v in volumes)
 
 
-@dataclass(slots=True)
-class RestoreReport:
-    """What was written."""
-
-    files: int = 0
-    paths: int = 0
-    skipped: int = 0
+AnyPlan = RestorePlan | NativeRestorePlan
 
 
 def plan_restore(
     context: Context, path: PathKey, time_s: int, *, accept_loss: bool = False
-) -> RestorePlan:
+) -> AnyPlan:
     """Find out what a restore needs, from hot objects and listings alone.
 
     Raises:
@@ -90,6 +77,8 @@ def plan_restore(
     """
     collection = take_inventory(context, Purpose.READ, accept_loss=accept_loss)
     chain = chain_at(context, collection, time_s)
+    if chain.style is Style.TIERED:
+        return plan_native_restore(context, collection, chain, path)
     volumes = tuple(_needed(context, collection, s, path) for s in chain.sets)
     names = [v.name.name for each in volumes for v in each]
     thaw = context.store.extras.thaw
@@ -98,7 +87,7 @@ def plan_restore(
 
 
 def run_restore(
-    context: Context, plan: RestorePlan, request: RestoreRequest
+    context: Context, plan: AnyPlan, request: RestoreRequest
 ) -> RestoreReport:
     """Thaw, wait and write.
 
@@ -107,6 +96,8 @@ def run_restore(
         NoBackup: The path is not in the archive at that time.
         TieredError: Files written so far are whole and stay.
     """
+    if isinstance(plan, NativeRestorePlan):
+        return run_native_restore(context, plan, request)
     check_target(request.target, force=request.force)
     if thaw := context.store.extras.thaw:
         thaw_and_wait(thaw, plan.names, context.cache, context.clock, context.monitor)
@@ -153,7 +144,7 @@ def _restore(
         data = rebuild(version, context.scratch)
         placer.place(version.info, path[len(below) :], data)
     except OSError as e:
-        if e.errno in _NO_USE_TO_GO_ON:
+        if e.errno in NO_USE_TO_GO_ON:
             raise TargetError(
                 f"cannot restore {show_path(path)}: {e.strerror}",
                 hint="Free space there and restore again, with --force or to a new "

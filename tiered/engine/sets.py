@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Protocol
 
 from tiered.archive.collection import BackupSet, Chain, Collection
-from tiered.archive.manifest import Manifest, VolumeInfo, parse_manifest
+from tiered.archive.manifest import Manifest, parse_manifest
 from tiered.archive.sigtar import State, merge_states, read_states
 from tiered.archive.times import format_name_time
 from tiered.codec.codec import Decoder
@@ -111,7 +112,14 @@ def _check_rows(backup_set: BackupSet, manifest: Manifest, data: bytes) -> None:
         )
 
 
-def check_volumes(backup_set: BackupSet, volumes: Iterable[VolumeInfo]) -> None:
+class Numbered(Protocol):
+    """What a manifest of either style says of a volume."""
+
+    @property
+    def number(self) -> int: ...
+
+
+def check_volumes(backup_set: BackupSet, volumes: Iterable[Numbered]) -> None:
     """Are all of these volumes of the set listed?
 
     Raises:

@@ -30,10 +30,15 @@ class SpoolSource:
     sha1: str
 
     def open(self) -> BinaryIO:
-        return io.BufferedReader(_Reading(self.file.fileno()), _HASH_BYTES)
+        return open_spool(self.file)
 
     def close(self) -> None:
         self.file.close()
+
+
+def open_spool(file: BinaryIO) -> BinaryIO:
+    """The bytes of an open file from byte 0, wherever others read it."""
+    return io.BufferedReader(_Reading(file.fileno()), _HASH_BYTES)
 
 
 class _Reading(io.RawIOBase):

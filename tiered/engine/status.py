@@ -1,14 +1,13 @@
 """What is in the archive, from names and sizes alone: no volume is read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tiered.archive.collection import BackupSet, Collection
-from tiered.archive.fileinfo import FileInfo
-from tiered.archive.filename import SetId
+from tiered.archive.filename import KeyName, SetId
+from tiered.archive.style import Style
 from tiered.engine.context import Context
 from tiered.engine.inventory import Purpose, find_doubt, take_inventory
-from tiered.engine.sets import chain_at, chain_states
 from tiered.errors import ListingDoubtful
 
 
@@ -25,6 +24,18 @@ class SetStatus:
     manifest, and else those below the highest one that is listed."""
     has_signatures: bool
     """Without them the set can be restored, but not built on."""
+    has_index: bool
+    """Without it a set of style tiered cannot be restored; others have none."""
+
+    @property
+    def damaged(self) -> bool:
+        """Does it lack what its manifest promises, if it has one?
+
+        A set of style duplicity that lacks its signatures can be restored whole.
+        """
+        native = self.id.style is Style.TIERED
+        hot = self.has_signatures and self.has_index
+        return bool(self.missing) or (native and not hot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +45,25 @@ class Status:
     chains: tuple[tuple[SetStatus, ...], ...]
     orphans: tuple[SetStatus, ...]
     incomplete: tuple[SetStatus, ...]
+    keys: tuple[KeyName, ...]
+    """Key objects that are listed, and their copies."""
     doubt: ListingDoubtful | None
     """Why nothing should be built on this, if so."""
 
     @property
     def damaged(self) -> tuple[SetStatus, ...]:
-        """Whole sets that lack volumes."""
-        whole = [s for c in self.chains for s in c]
-        return tuple(s for s in [*whole, *self.orphans] if s.missing)
+        """Whole sets that lack objects that they cannot do without."""
+        return tuple(s for s in self._whole if s.damaged)
+
+    @property
+    def keyless(self) -> bool:
+        """Are there encrypted sets of style tiered, and no key to open them?"""
+        tiered = (s for s in self._whole if s.id.style is Style.TIERED)
+        return not self.keys and any(s.encrypted for s in tiered)
+
+    @property
+    def _whole(self) -> tuple[SetStatus, ...]:
+        return (*(s for c in self.chains for s in c), *self.orphans)
 
 
 def read_status(context: Context) -> Status:
@@ -55,25 +77,9 @@ def read_status(context: Context) -> Status:
         ),
         orphans=tuple(_status(collection, s, known) for s in collection.orphans),
         incomplete=tuple(_status(collection, s, known) for s in collection.incomplete),
+        keys=collection.keys,
         doubt=find_doubt(context, collection),
     )
-
-
-def list_files(
-    context: Context, time_s: int, *, accept_loss: bool = False
-) -> Iterator[FileInfo]:
-    """Every path that a restore of `time_s` would write, in archive order.
-
-    Cost: The signature objects of one chain, from cache or hot store.
-
-    Raises:
-        NoBackup, ArchiveDamaged: See `chain_at`.
-    """
-    collection = take_inventory(context, Purpose.READ, accept_loss=accept_loss)
-    chain = chain_at(context, collection, time_s)
-    with chain_states(context, collection, chain) as states:
-        for state in states:
-            yield state.info
 
 
 def _status(
@@ -91,4 +97,5 @@ def _status(
         encrypted=backup_set.encrypted,
         missing=missing,
         has_signatures=backup_set.signatures is not None,
+        has_index=backup_set.index is not None,
     )

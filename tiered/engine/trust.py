@@ -18,8 +18,9 @@ there is what it looks like: incomplete.  It contradicts none of T1, T3 and T5.
 
 A manifest that is gone together with its volumes, while others are there, was
 deleted from another machine: that is no contradiction.  Nor is a set that lacks
-some volumes, while others are there: that is damage, which `status` shows and a
-new full overcomes.
+some volumes, or its signatures or index, while others are there: that is damage,
+which `status` shows and a new full overcomes.  Keys are of no set: that one is gone
+may be because it was revoked.
 """
 
 from collections.abc import Iterable, Iterator
@@ -66,7 +67,7 @@ def _doubts(
             yield f"volumes of the {each.id} are listed, but not a single manifest"
     if whole and not any(s.volumes for s in listed.sets):  # T4
         yield f"the manifest of the {min(whole)} is listed, but not a single volume"
-    parents_s = {s.id.start_s for s in listed.sets}
+    parents = {s.id.parent for s in listed.sets}
     for each in strange:
-        if each.id.end_s in parents_s:  # T5
+        if (each.id.end_s, each.style) in parents:  # T5
             yield f"the manifest of the {each.id} is gone, and an inc builds on it"

@@ -1,0 +1,1 @@
+"""Style tiered: sets with an index, read by ranges."""

@@ -1,0 +1,384 @@
+"""Write one set of style tiered: scan, pack, upload, commit.
+
+Order of writes: key objects, volumes, signatures, index, manifest
+[docs/format/native.md, "Order of writes"; docs/format/invariants.md, I1 to I4].
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import BinaryIO
+
+from tiered.archive.collection import Chain, Collection
+from tiered.archive.columns import REGULAR, Columns
+from tiered.archive.filename import SetId
+from tiered.archive.index import IndexReader, IndexWriter
+from tiered.archive.members import (
+    HeaderPacker,
+    SetDescription,
+    pack_end_json,
+    pack_set_json,
+)
+from tiered.archive.set_manifest import (
+    SetManifest,
+    StoredObject,
+    Totals,
+    VolumeObject,
+)
+from tiered.codec.envelope import Envelope, PlainEnvelope
+from tiered.engine.context import Context
+from tiered.engine.fetch import cache_optional
+from tiered.engine.native.changes import Change, What, find_changes
+from tiered.engine.native.hot import index_reader, open_signatures, remember_opened
+from tiered.engine.native.keyring import Keyring
+from tiered.engine.native.known import LARGE_BYTES, StateContents
+from tiered.engine.native.large import LargeFiles
+from tiered.engine.native.pack import SMALL_BYTES, SetPacker
+from tiered.engine.native.rows import RowWriter
+from tiered.engine.native.sealed import SealedFile, SealedObject
+from tiered.engine.native.signatures import ChainSums, SignatureWriter
+from tiered.engine.native.state import (
+    chain_index,
+    keep_state,
+    pack_block,
+    state_name,
+)
+from tiered.engine.native.tree import OwnerTable, Walk
+from tiered.engine.native.uploads import Uploads
+from tiered.engine.native.volumes import FinishedVolume, VolumeSettings, VolumeWriter
+from tiered.engine.pack import Tally
+from tiered.engine.scan import Unreadable
+from tiered.engine.spool import scratch_file
+from tiered.engine.upload import put_new
+from tiered.engine.written import SourceTree, WrittenSet
+
+_LEAST_PIECE = 128 << 10
+_MOST_PIECE = 16 << 20
+_PIECES_PER_VOLUME = 8
+_BATCHES_AHEAD = 32
+"""How far the scan runs ahead, so that the end is known: 130,000 paths."""
+_SMALL_LEVEL = 1
+"""zstd level of runs of small files, where a higher one gains next to nothing
+[docs/performance.md]."""
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeSettings:
+    """How sets of style tiered are written."""
+
+    keyring: Keyring | None
+    """None: they are not encrypted."""
+    threads: int
+    """That compress, and uploads at a time."""
+    level: int
+    """zstd level of large files, where compressing is what takes time."""
+    patient_level: int
+    """zstd level of everything where the store is slower."""
+    volumes: VolumeSettings
+
+    @property
+    def suffix(self) -> str:
+        return ".age" if self.keyring else ""
+
+    @property
+    def piece_bytes(self) -> int:
+        share = self.volumes.volume_bytes // _PIECES_PER_VOLUME
+        whole = share // _LEAST_PIECE * _LEAST_PIECE
+        return max(_LEAST_PIECE, min(_MOST_PIECE, whole))
+
+
+@dataclass(slots=True)
+class _Work:
+    """One run."""
+
+    context: Context
+    collection: Collection
+    set_id: SetId
+    parent: Chain | None
+    source: SourceTree
+    settings: NativeSettings
+    envelope: Envelope
+    stack: ExitStack
+    index_file: BinaryIO
+    signature_file: BinaryIO
+    uploads: Uploads | None
+    """None if nothing is stored."""
+    finished: list[FinishedVolume] = field(default_factory=list)
+
+    def on_volume(self, volume: FinishedVolume) -> None:
+        self.finished.append(volume)
+        if self.uploads is None:
+            volume.object.close()
+            return
+        namer = self.context.namer
+        name = namer.volume(self.set_id, volume.number, self.settings.suffix)
+        self.uploads.submit(name, volume.object)
+
+
+def write_native_set(
+    context: Context,
+    collection: Collection,
+    set_id: SetId,
+    parent: Chain | None,
+    source: SourceTree,
+    settings: NativeSettings,
+    *,
+    accept_loss: bool,
+    dry_run: bool,
+) -> WrittenSet:
+    """Write a set.  The caller holds the lock of the cache.
+
+    Raises:
+        SourceError: The source itself cannot be read.
+        PassphraseError: The key, or what the set builds on, cannot be opened.
+        TieredError: The set is then incomplete and never read.
+
+    Cost: Nothing is read from the store if the cache has what the set builds on.
+    """
+    if settings.keyring and not dry_run:
+        settings.keyring.ensure(collection, accept_loss=accept_loss)
+    with ExitStack() as stack:
+        sealed = settings.keyring is not None and not dry_run
+        work = _Work(
+            context=context,
+            collection=collection,
+            set_id=set_id,
+            parent=parent,
+            source=source,
+            settings=settings,
+            envelope=context.envelope_for(".age") if sealed else PlainEnvelope(),
+            stack=stack,
+            index_file=stack.enter_context(scratch_file(context.scratch)),
+            signature_file=stack.enter_context(scratch_file(context.scratch)),
+            uploads=None
+            if dry_run
+            else stack.enter_context(
+                Uploads(context.store, context.monitor, settings.threads)
+            ),
+        )
+        return _write(work)
+
+
+def _write(work: _Work) -> WrittenSet:
+    context = work.context
+    before: IndexReader | None = None
+    if work.parent:
+        opening = chain_index(context, work.collection, work.parent)
+        before = work.stack.enter_context(opening)
+    if work.uploads:
+        context.cache.journal_add([str(work.set_id)])
+    index = IndexWriter(work.index_file.write, pack_block)
+    owners = OwnerTable(work.source.owners, list(before.owners) if before else [])
+    walk = Walk(work.source.root, owners)
+    tally = _pack(work, walk, index, before)
+    for owner in owners.owners:
+        index.owner(owner)
+    work.finished.sort(key=_number)
+    for volume in work.finished:
+        index.add_layout(volume.layout)
+    index.finish()
+    stored = sum(v.object.size for v in work.finished)
+    if work.uploads:
+        work.uploads.finish()
+        totals = Totals(
+            paths=walk.paths,
+            file_bytes=walk.file_bytes,
+            new=tally.new,
+            changed=tally.changed,
+            deleted=tally.deleted,
+            stored_bytes=stored,
+        )
+        stored += _commit(work, totals, before)
+    return WrittenSet(tally=tally, volumes=len(work.finished), stored_bytes=stored)
+
+
+def _number(volume: FinishedVolume) -> int:
+    return volume.number
+
+
+def _pack(
+    work: _Work, walk: Walk, index: IndexWriter, before: IndexReader | None
+) -> Tally:
+    settings, uploads, stack = work.settings, work.uploads, work.stack
+    threads = stack.enter_context(
+        ThreadPoolExecutor(settings.threads, thread_name_prefix="pack")
+    )
+    stack.callback(threads.shutdown, cancel_futures=True)
+
+    def level(size: int) -> int:
+        if uploads and uploads.are_behind:
+            return settings.patient_level
+        return settings.level if size > SMALL_BYTES else _SMALL_LEVEL
+
+    volumes = stack.enter_context(
+        VolumeWriter(
+            scratch=work.context.scratch,
+            envelope=work.envelope,
+            settings=settings.volumes,
+            threads=threads,
+            level=level,
+            head=lambda number: _head(work, number),
+            on_volume=work.on_volume,
+        )
+    )
+    headers = HeaderPacker()
+    packer = SetPacker(
+        root=work.source.root,
+        set_end_s=work.set_id.end_s,
+        piece_bytes=settings.piece_bytes,
+        volumes=volumes,
+        index=index,
+        rows=RowWriter(index, work.set_id.end_s),
+        signatures=SignatureWriter(work.signature_file.write, headers),
+        headers=headers,
+        owners=walk.owners,
+        threads=threads,
+        monitor=work.context.monitor,
+        parent=before,
+        known=StateContents(before) if before else None,
+    )
+    sums = _chain_sums(work)
+    if sums:
+        stack.callback(sums.close)
+    large = LargeFiles(packer, sums)
+    batches = _Ahead(walk, packer)
+    start_ns = (work.parent.end_s if work.parent else 0) * 1_000_000_000
+    for change in find_changes(batches, before, start_ns):
+        _pack_one(packer, large, change)
+        packer.end_full_run()
+    packer.finish()
+    packer.signatures.finish()
+    volumes.finish(lambda count: pack_end_json(work.set_id, count))
+    return packer.tally
+
+
+def _pack_one(
+    packer: SetPacker, large: LargeFiles, change: Change | Unreadable
+) -> None:
+    if isinstance(change, Unreadable):
+        packer.skip_unreadable(change)
+        return
+    row = change.new
+    if row is None or row.columns.types[row.at] != REGULAR:
+        packer.pack_other(change)
+        return
+    old = change.old
+    if old and change.what is What.ATTRIBUTES:
+        packer.store_attributes(change, row, old)
+        return
+    size = row.columns.sizes[row.at]
+    may_be_delta = old is not None and size >= LARGE_BYTES
+    if size >= SMALL_BYTES or may_be_delta or not packer.pack_small(change, row):
+        large.pack(change, row)
+
+
+def _head(work: _Work, number: int) -> bytes:
+    return pack_set_json(
+        SetDescription(
+            set_id=work.set_id,
+            volume=number,
+            piece_bytes=work.settings.piece_bytes,
+            host=work.source.host,
+            source=work.source.name,
+        )
+    )
+
+
+def _chain_sums(work: _Work) -> ChainSums | None:
+    """How the signatures of the parent's chain are opened, if there is one."""
+    if work.parent is None:
+        return None
+
+    opened = (work.context, work.collection)
+    return ChainSums([partial(open_signatures, *opened, s) for s in work.parent.sets])
+
+
+class _Ahead:
+    """The scan, running ahead of the packing, so that the end can be told."""
+
+    def __init__(self, walk: Walk, packer: SetPacker) -> None:
+        self._walk, self._packer = walk, packer
+        self._waiting: deque[Columns | Unreadable] = deque()
+        self._passed = 0
+
+    def __iter__(self) -> Iterator[Columns | Unreadable]:
+        ahead = self._walk.batches()
+        while True:
+            room = min(2, _BATCHES_AHEAD - len(self._waiting))
+            self._waiting.extend(islice(ahead, room))
+            if not self._waiting:
+                return
+            batch = self._waiting.popleft()
+            self._packer.begin_batch(
+                self._passed, self._walk.file_bytes if self._walk.ended else None
+            )
+            yield batch
+            if isinstance(batch, Columns):
+                self._passed += sum(batch.sizes)
+
+
+def _commit(work: _Work, totals: Totals, before: IndexReader | None) -> int:
+    """Signatures, index, then the manifest: now the set exists.  Bytes stored."""
+    context, set_id, suffix = work.context, work.set_id, work.settings.suffix
+    namer = context.namer
+    with ExitStack() as stack:
+        signatures = _seal(work, work.signature_file, stack)
+        index = _seal(work, work.index_file, stack)
+        manifest = SetManifest(
+            set_id=set_id,
+            host=work.source.host,
+            source=work.source.name,
+            volumes=tuple(_volume_object(v) for v in work.finished),
+            signatures=StoredObject(signatures.size, signatures.hash),
+            index=StoredObject(index.size, index.hash),
+            totals=totals,
+        )
+        text = stack.enter_context(scratch_file(context.scratch))
+        text.write(manifest.dump())
+        objects = (
+            (namer.signatures(set_id, suffix), signatures, work.signature_file),
+            (namer.index(set_id, suffix), index, work.index_file),
+            (namer.manifest(set_id, suffix), _seal(work, text, stack), text),
+        )
+        if work.settings.keyring:
+            work.settings.keyring.check_made()
+        for name, sealed, _ in objects:
+            put_new(context.store, name, sealed)
+        for name, sealed, plain in objects:
+            remember_opened(context, name, sealed.size, plain)
+        if before:
+            keep_state(
+                context,
+                state_name(set_id, index.size),
+                [before, index_reader(work.index_file)],
+            )
+    with cache_optional(context):  # the set is safe
+        context.cache.volumes_add(str(set_id), len(work.finished))
+        context.cache.journal_remove([str(set_id)])
+    return sum(sealed.size for _, sealed, _ in objects)
+
+
+def _volume_object(volume: FinishedVolume) -> VolumeObject:
+    return VolumeObject(
+        number=volume.number,
+        size=volume.object.size,
+        blake3=volume.object.hash,
+        content_bytes=volume.content_bytes,
+    )
+
+
+def _seal(work: _Work, plain: BinaryIO, stack: ExitStack) -> SealedObject:
+    file = SealedFile(work.context.scratch, work.envelope)
+    stack.callback(file.abort)
+    plain.flush()
+    plain.seek(0)
+    while chunk := plain.read(_COPY_BYTES):
+        file.write(chunk)
+    sealed = file.finish()
+    stack.callback(sealed.close)
+    return sealed

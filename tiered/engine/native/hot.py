@@ -1,0 +1,173 @@
+"""Hot objects of style tiered: fetched, checked, opened, and kept opened.
+
+What was opened stays in the cache as it is when it is decrypted, as this machine
+could read the source anyway: so a machine that has only the public half of the key
+can build on its own sets  [docs/guides/keys.md].
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from tiered.archive.collection import BackupSet, Collection
+from tiered.archive.index import IndexReader
+from tiered.archive.object_name import ObjectName
+from tiered.archive.set_manifest import SetManifest, StoredObject, parse_set_manifest
+from tiered.codec.frames import FrameSize, unpack_frame
+from tiered.engine.context import Context
+from tiered.engine.fetch import cache_optional, download, expect
+from tiered.engine.spool import scratch_errors, scratch_file
+from tiered.errors import ArchiveDamaged, Corrupt
+
+_COPY_BYTES = 1 << 20
+_MAX_BLOCK_BYTES = 1 << 28
+"""A block of an index is far smaller; its footer grows with the archive."""
+
+
+def read_set_manifest(
+    context: Context, collection: Collection, backup_set: BackupSet
+) -> SetManifest:
+    """The manifest of a whole set.
+
+    Raises:
+        ArchiveDamaged: It does not parse, or is of another set.
+        ConfigError: Its version is not known.
+        StoreError, PassphraseError: It could not be read.
+    """
+    name = _there(backup_set, backup_set.manifest, "manifest")
+    with opened_hot(context, collection, name, None) as file:
+        manifest = parse_set_manifest(file.read(), backup_set.id)
+    with cache_optional(context):
+        context.cache.volumes_add(str(backup_set.id), len(manifest.volumes))
+    return manifest
+
+
+@contextmanager
+def open_index(
+    context: Context, collection: Collection, backup_set: BackupSet
+) -> Iterator[IndexReader]:
+    """The index of a set, for as long as the block lasts.
+
+    Raises:
+        ArchiveDamaged: It is not listed, is not an index, or is not the one that
+            the manifest names.
+        StoreError, PassphraseError: It could not be read.
+    """
+    name = _there(backup_set, backup_set.index, "index")
+    expected = read_set_manifest(context, collection, backup_set).index
+    with opened_hot(context, collection, name, expected) as file:
+        yield index_reader(file)
+
+
+@contextmanager
+def open_signatures(
+    context: Context, collection: Collection, backup_set: BackupSet
+) -> Iterator[BinaryIO]:
+    """The signatures of a set, as compressed; errors as in `open_index`."""
+    name = _there(backup_set, backup_set.signatures, "signatures")
+    expected = read_set_manifest(context, collection, backup_set).signatures
+    with opened_hot(context, collection, name, expected) as file:
+        yield file
+
+
+def index_reader(file: BinaryIO) -> IndexReader:
+    """Reads an index from an open file; threads may share it."""
+    fd = file.fileno()
+    return IndexReader(
+        lambda at, size: os.pread(fd, size, at), os.fstat(fd).st_size, _unpack
+    )
+
+
+@contextmanager
+def opened_hot(
+    context: Context,
+    collection: Collection,
+    name: ObjectName,
+    expected: StoredObject | None,
+) -> Iterator[BinaryIO]:
+    """A hot object as it is when it is decrypted, at byte 0.
+
+    Args:
+        expected: What the manifest says of it; None: whatever decrypts is right.
+
+    Raises:
+        Corrupt: No copy is what the manifest says.
+        ArchiveDamaged, PassphraseError: It does not decrypt.
+        StoreError: No copy could be read.
+    """
+    entry = collection.sizes[name.name]
+    if cached := context.cache.opened(name.name, entry.size):
+        with cached:
+            yield cached
+        return
+    with ExitStack() as stack:
+        sealed = stack.enter_context(scratch_file(context.scratch))
+        plain = stack.enter_context(scratch_file(context.scratch))
+
+        def check(file: BinaryIO) -> None:
+            _check_hash(file, name.name, expected)
+            file.seek(0)
+            _open(context, file, name, plain)
+
+        known = expect(entry)
+        download(context, name.name, sealed, context.scratch, known, check)
+        sealed.close()
+        remember_opened(context, name.name, entry.size, plain)
+        plain.seek(0)
+        yield plain
+
+
+def remember_opened(
+    context: Context, name: str, stored_size: int, plain: BinaryIO
+) -> None:
+    """Keep a hot object in the cache, opened, if there is room."""
+    plain.seek(0)
+    writing = context.cache.writing_opened(name, stored_size)
+    with cache_optional(context), writing as cached:
+        shutil.copyfileobj(plain, cached, _COPY_BYTES)
+
+
+def _check_hash(file: BinaryIO, name: str, expected: StoredObject | None) -> None:
+    if expected is None:
+        return
+    file.seek(0)
+    found = blake3()
+    while chunk := file.read(_COPY_BYTES):
+        found.update(chunk)
+    if found.digest() != expected.blake3:
+        raise Corrupt(
+            f"{name} does not have the BLAKE3 that its manifest says",
+            hint="Read another copy of it, if there is one, or make it again with "
+            "`tiered rebuild`.",
+            name=name,
+        )
+
+
+def _open(context: Context, file: BinaryIO, name: ObjectName, plain: BinaryIO) -> None:
+    reader = context.envelope_for(name.suffix).open_stream(file, name.name)
+    with scratch_errors(context.scratch):
+        plain.seek(0)
+        plain.truncate()
+    while chunk := reader.read(_COPY_BYTES):
+        with scratch_errors(context.scratch):
+            plain.write(chunk)
+    with scratch_errors(context.scratch):
+        plain.flush()
+
+
+def _there(backup_set: BackupSet, name: ObjectName | None, what: str) -> ObjectName:
+    if name is None:
+        raise ArchiveDamaged(
+            f"the {what} of the {backup_set.id} is not listed",
+            hint="Look whether a store is empty, unmounted or the wrong one; if not, "
+            "`tiered rebuild` makes it again from the volumes.",
+        )
+    return name
+
+
+def _unpack(frame: bytes, size: int) -> bytes:
+    return unpack_frame(frame, FrameSize(len(frame), size), _MAX_BLOCK_BYTES)

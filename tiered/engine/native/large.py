@@ -1,0 +1,341 @@
+"""Files that are too large to be packed with others: whole, or as a delta.
+
+A file is read once, a MiB at a time; hash, sums and compression share what was
+read.  What is decided with a second reading (a delta's new bytes) is checked
+against the hash of the first, as the file may be written meanwhile.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from tiered.archive.extents import Extent, ExtentList, Slicer
+from tiered.archive.index import VolumeRow
+from tiered.archive.members import Role, padding
+from tiered.archive.paths import show_path, split_path
+from tiered.engine.native.changes import Change, Row
+from tiered.engine.native.known import LARGE_BYTES
+from tiered.engine.native.pack import (
+    OPEN_FLAGS,
+    MakingSums,
+    SetPacker,
+    WaitingSums,
+    Xattrs,
+    read_xattrs,
+)
+from tiered.engine.native.signatures import ChainSums
+from tiered.engine.spool import scratch_errors, scratch_file
+from tiered.errors import SourceError
+from tiered.rsync import compare as comparing
+from tiered.rsync.commands import Command, Copy
+from tiered.rsync.compare import compare
+from tiered.rsync.encoding import delta_layout, encode_delta
+from tiered.rsync.sums import PieceSums, native_block_len, piece_sums
+
+READ_BYTES = 1 << 20
+_HEAD_BYTES = 64 << 10
+_DELTA = -1
+"""Volume of an extent that lies in the delta's body, wherever that will be."""
+MOST_EXTENTS = 1 << 18
+_EXTENTS = 4096
+_BYTES_PER_EXTENT = 4096
+_LEAST_LIVE = 0.5
+
+
+@dataclass(slots=True)
+class _File:
+    """An open file that is to be stored."""
+
+    fd: int
+    change: Change
+    row: Row
+    status: os.stat_result
+    xattrs: Xattrs
+
+    @property
+    def size(self) -> int:
+        return self.status.st_size
+
+    def changed(self) -> bool:
+        now, then = os.fstat(self.fd), self.status
+        return (now.st_mtime_ns, now.st_ctime_ns, now.st_size) != (
+            then.st_mtime_ns,
+            then.st_ctime_ns,
+            then.st_size,
+        )
+
+
+@dataclass(slots=True)
+class LargeFiles:
+    """Stores large files through a packer.
+
+    Args:
+        packer: Has the volumes, rows and signatures.
+        sums: Of the parent's state; None for a full set.
+    """
+
+    packer: SetPacker
+    sums: ChainSums | None
+
+    def pack(self, change: Change, row: Row) -> None:
+        """Store a regular file of any size.
+
+        What cannot be read is told and left out; a file whose end cannot be read
+        is stored as far as it can be, and looked at again by the next set.
+        """
+        path = self.packer.root + b"/" + change.path
+        try:
+            fd = os.open(path, OPEN_FLAGS)
+        except OSError as e:
+            self.packer.skip(change.path, e.strerror or str(e))
+            return
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                self.packer.skip(change.path, "it is not a regular file any more")
+                return
+            file = _File(fd, change, row, status, read_xattrs(fd))
+            if not self._as_delta(file) and not self._as_known(file):
+                os.lseek(fd, 0, os.SEEK_SET)
+                self._whole(file)
+            if file.changed():
+                self._warn(change.path, "changed while it was read")
+        except OSError as e:
+            self.packer.skip(change.path, e.strerror or str(e))
+        finally:
+            os.close(fd)
+
+    def _as_known(self, file: _File) -> bool:
+        """Refer to the content, if a size says that it may be worth a reading."""
+        packer, size = self.packer, file.size
+        if size < LARGE_BYTES:
+            return False
+        head = blake3(os.pread(file.fd, _HEAD_BYTES, 0)).digest()
+        may_be_own = packer.own.may_have(size, head)
+        known = packer.known
+        if not may_be_own and not (known and known.may_have_size(size)):
+            return False
+        content = blake3()
+        read = 0
+        while data := os.read(file.fd, READ_BYTES):
+            content.update(data)
+            read += len(data)
+        digest = content.digest()
+        found = packer.store_known(file.change, file.row, digest, read, file.xattrs)
+        packer.tally.source_bytes += read if found else 0
+        return found
+
+    def _as_delta(self, file: _File) -> bool:
+        """Store what is new, if the version before is known and it pays."""
+        packer, old = self.packer, file.change.old
+        if old is None or self.sums is None:
+            return False
+        old_size, old_hash = old.columns.sizes[old.at], old.places.hash(old.at)
+        if min(old_size, file.size) < LARGE_BYTES:
+            return False
+        before = self.sums.find(split_path(file.change.path), old_hash)
+        if before is None:
+            return False
+        found = compare(file.fd, file.size, before, old_size, packer.threads)
+        if packer.store_known(
+            file.change, file.row, found.hash, found.size, file.xattrs
+        ):
+            packer.tally.source_bytes += found.size
+            return True
+        size, commands = delta_layout(found.commands)
+        extents = resolve(commands, packer.renumbered(old.places.extents(old.at)))
+        if not is_worth_it(extents, found.size, size):
+            return False
+        with scratch_file(packer.volumes.scratch) as body:
+            if not self._write_delta(file, found, body):
+                return False  # it changed meanwhile; what is stored must fit together
+            body.seek(0)
+            places = self._put_pieces(file, Role.DIFF, body, packer.piece_bytes)
+        packer.tally.source_bytes += found.size
+        packer.rows.file(
+            file.row, found.size, found.hash, _placed(extents, places), file.xattrs
+        )
+        packer.rows.place(0, 0)
+        if found.size >= LARGE_BYTES:
+            packer.add_sums(WaitingSums(file.change.path, found.hash, found.sums))
+        packer.count(file.change)
+        return True
+
+    def _write_delta(
+        self, file: _File, found: comparing.Change, body: BinaryIO
+    ) -> bool:
+        """Write the delta; False if its new bytes are others than before."""
+        literals = blake3()
+
+        def read(offset: int, length: int) -> bytes:
+            data = os.pread(file.fd, length, offset)
+            literals.update(data)
+            return data
+
+        try:
+            for part in encode_delta(found.commands, read):
+                with scratch_errors(self.packer.volumes.scratch):
+                    body.write(part)
+        except SourceError:  # it has become shorter
+            return False
+        return literals.digest() == found.literal_hash
+
+    def _put_pieces(
+        self, file: _File, role: Role, body: BinaryIO, piece_bytes: int
+    ) -> list[Extent]:
+        """Store a body in pieces; where they lie, of volumes by our numbers."""
+        places: list[Extent] = []
+        packer = self.packer
+        packer.end_run()
+        while True:
+            chunks = list(_chunks(body, piece_bytes))
+            is_last = sum(map(len, chunks)) < piece_bytes
+            piece = None if is_last and not places else len(places) + 1
+            places.append(self._put_piece(file, role, chunks, piece))
+            if is_last:
+                return places
+
+    def _put_piece(
+        self, file: _File, role: Role, chunks: Sequence[bytes], piece: int | None
+    ) -> Extent:
+        packer = self.packer
+        size = sum(map(len, chunks))
+        header = packer.header(role, file.row, size, file.xattrs, piece)
+        pad = padding(size)
+        number, offset = packer.volumes.make_room(len(header) + size + len(pad))
+        runs: list[list[bytes]] = [[chunk] for chunk in chunks] or [[]]
+        runs[0].insert(0, header)
+        if pad:
+            runs[-1].append(pad)
+        for run in runs:
+            packer.volumes.put(run, sum(map(len, run)))
+        volume = packer.index.volume(VolumeRow(packer.set_end_s, number))
+        return Extent(volume, offset + len(header), size)
+
+    def _whole(self, file: _File) -> None:
+        packer = self.packer
+        block_len = native_block_len(file.size)
+        signs = file.size >= LARGE_BYTES and packer.piece_bytes % block_len == 0
+        source = _Reading(file.fd, packer, block_len if signs else None)
+        places = self._put_pieces(
+            file,
+            Role.SNAPSHOT,
+            source,  # type: ignore[arg-type]  # only `read` is used
+            packer.piece_bytes,
+        )
+        content = source.hash.digest()
+        packer.tally.source_bytes += source.size
+        if source.failure:
+            self._warn(file.change.path, f"{source.failure}; it is stored in part")
+            packer.tally.skipped += 1
+        packer.rows.file(
+            file.row,
+            source.size,
+            content,
+            [p for p in places if p.length],
+            file.xattrs,
+            ctime_ns=0 if source.failure else None,
+        )
+        packer.rows.place(0, 0)
+        if source.sums and native_block_len(source.size) == block_len:
+            making = MakingSums(block_len, source.sums)
+            packer.add_sums(WaitingSums(file.change.path, content, making))
+        lying = tuple(p for p in places if p.length)
+        packer.own.add_placed(content, file.change.path, lying)
+        packer.count(file.change)
+
+    def _warn(self, path: bytes, what: str) -> None:
+        self.packer.monitor.warn(
+            f"{show_path(split_path(path))} {what}", "The next backup stores it again."
+        )
+
+
+class _Reading:
+    """Reads a file to its end; hashes and signs what it reads."""
+
+    def __init__(self, fd: int, packer: SetPacker, block_len: int | None) -> None:
+        self._fd, self._packer, self._block_len = fd, packer, block_len
+        self.hash = blake3()
+        self.size = 0
+        self.sums: list[Future[PieceSums]] = []
+        self.failure: str | None = None
+        """Why reading ended before the end of the file, if it did."""
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes, fewer only at the end: sums are of whole blocks."""
+        try:
+            data = os.read(self._fd, size)
+            while len(data) < size and (more := os.read(self._fd, size - len(data))):
+                data += more
+        except OSError as e:
+            self.failure = e.strerror or str(e)
+            return b""
+        self.hash.update(data)
+        self.size += len(data)
+        if self._block_len and data:
+            threads = self._packer.threads
+            self.sums.append(threads.submit(piece_sums, data, self._block_len))
+        self._packer.show_progress(self.size)
+        return data
+
+
+def _chunks(body: BinaryIO, most: int) -> Iterator[bytes]:
+    left = most
+    while left and (data := body.read(min(left, READ_BYTES))):
+        left -= len(data)
+        yield data
+
+
+def resolve(commands: Sequence[Command], old: Sequence[Extent]) -> tuple[Extent, ...]:
+    """Where the bytes of a new version lie.
+
+    Args:
+        commands: Literals by their offset in the delta's body.
+        old: Extents of the version before.
+
+    Returns:
+        Extents; those of literals have the volume `_DELTA`.
+
+    Raises:
+        ArchiveDamaged: A copy goes beyond the version before.
+    """
+    slicer, new = Slicer(old), ExtentList()
+    for command in commands:
+        if isinstance(command, Copy):
+            new.extend(slicer.cut(command.offset, command.length))
+        else:
+            new.add(Extent(_DELTA, command.offset, command.length))
+    return new.done()
+
+
+def is_worth_it(extents: Sequence[Extent], size: int, delta_bytes: int) -> bool:
+    """Is a delta better than storing a file whole again?
+
+    [docs/format/native.md, "Extents"]
+    """
+    if len(extents) > min(MOST_EXTENTS, _EXTENTS + size // _BYTES_PER_EXTENT):
+        return False
+    spans: dict[int, tuple[int, int]] = {}
+    for extent in extents:
+        if extent.volume != _DELTA:
+            start, end = spans.get(extent.volume, (extent.offset, extent.end))
+            span = min(start, extent.offset), max(end, extent.end)
+            spans[extent.volume] = span
+    held = delta_bytes + sum(end - start for start, end in spans.values())
+    return size >= held * _LEAST_LIVE
+
+
+def _placed(extents: Sequence[Extent], places: Sequence[Extent]) -> list[Extent]:
+    """The extents with those of literals cut at the pieces of the delta."""
+    slicer, new = Slicer(places), ExtentList()
+    for extent in extents:
+        if extent.volume == _DELTA:
+            new.extend(slicer.cut(extent.offset, extent.length))
+        else:
+            new.add(extent)
+    return list(new.done())

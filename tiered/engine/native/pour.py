@@ -1,0 +1,197 @@
+"""The tasks of a restore: what one thread does from end to end.
+
+A task never speaks to anybody and decides nothing: it returns what it did and what
+went wrong.  Every task may be repeated.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tiered.engine.native.cold import ColdVolumes, OpenRun
+from tiered.engine.native.files import (
+    Dresser,
+    FileJob,
+    FileWriter,
+    TemporaryNames,
+    has_content,
+)
+from tiered.engine.native.folders import SpecialJob, make_special
+from tiered.engine.native.schedule import Run, Segment, split_segments
+from tiered.engine.restoration import NO_USE_TO_GO_ON
+from tiered.errors import ArchiveDamaged, Frozen, TargetError
+
+J = TypeVar("J", FileJob, SpecialJob, FileJob | SpecialJob)
+
+BATCH = 256
+"""Paths without content that are one task."""
+SMALL_BYTES = 64 << 10
+"""A file up to this size takes more system calls than time in them."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a task did."""
+
+    files: int = 0
+    specials: int = 0
+    failed: list[tuple[bytes, Exception]] = field(default_factory=list)
+    """Files that could not be restored, and why."""
+    frozen: str = ""
+    """The volume that was sealed: nothing was done."""
+
+
+class Pourer:
+    """Does tasks; any number of threads may use it."""
+
+    def __init__(
+        self, volumes: ColdVolumes, names: TemporaryNames, dresser: Dresser
+    ) -> None:
+        self._volumes, self._names, self._dresser = volumes, names, dresser
+        self._writer = FileWriter(names, dresser)
+
+    def pour(self, files: Sequence[FileJob], run: Run) -> Outcome:
+        """Read a run, and write what it holds.
+
+        Raises:
+            TargetError: The target is full or gone.
+            StoreError: The store does not answer.
+        """
+        pouring = _Pouring(self._writer, files)
+        try:
+            opened = self._volumes.open_run(run.volume, run.frames)
+            frames = range(run.frames.first, run.frames.last + 1)
+            table = self._volumes.table(run.volume)
+            ends = [table.content_start(frame + 1) for frame in frames]
+            parts = split_segments(run.segments, ends)
+            for frame, part in zip(frames, parts, strict=True):
+                if part:
+                    pouring.frame(opened, frame, table.content_start(frame), part)
+        except Frozen:
+            pouring.outcome.frozen = self._volumes.name(run.volume).name
+        finally:
+            pouring.end()
+        return pouring.outcome
+
+    def make(self, jobs: Sequence[FileJob | SpecialJob]) -> Outcome:
+        """Write empty files, links, devices and FIFOs."""
+        outcome = Outcome()
+        for job in jobs:
+            try:
+                if isinstance(job, FileJob):
+                    self._writer.write_whole(job, memoryview(b""))
+                    outcome.files += 1
+                else:
+                    make_special(job, self._names, self._dresser)
+                    outcome.specials += 1
+            except (OSError, ArchiveDamaged) as e:
+                fail(outcome, job.file, e)
+        return outcome
+
+    def find(self, jobs: Sequence[FileJob]) -> Outcome:
+        """Mark files that are there already, and give them their attributes."""
+        outcome = Outcome()
+        for job in jobs:
+            with suppress(OSError):  # then it is written anew
+                if has_content(job, self._dresser):
+                    job.done = True
+                    outcome.files += 1
+        return outcome
+
+    def abandon(self, files: Sequence[FileJob]) -> None:
+        self._writer.abandon(files)
+
+
+class _Pouring:
+    """One run on its way into files."""
+
+    def __init__(self, writer: FileWriter, files: Sequence[FileJob]) -> None:
+        self._writer, self._files = writer, files
+        self.outcome = Outcome()
+        self._part: FileJob | None = None
+        """The file whose part is open: as a rule the next piece is of it, too."""
+        self._fd = -1
+
+    def frame(
+        self, opened: OpenRun, frame: int, start: int, segments: Sequence[Segment]
+    ) -> None:
+        """Write what lies in a frame, whose content begins at `start`."""
+        files = self._files
+        try:
+            content = memoryview(opened.content(frame))
+        except ArchiveDamaged as e:
+            for segment in segments:
+                self._fail(files[segment[2]], e)
+            return
+        size = len(content)
+        small: list[tuple[FileJob, memoryview]] = []
+        for _, offset, number, at, length in segments:
+            job = files[number]
+            if job.done or job.failed:
+                continue
+            first, last = offset - start, offset - start + length
+            is_whole = length == job.size and first >= 0 and last <= size
+            if not is_whole or job.sparse:
+                here = max(first, 0)
+                self._piece(job, at + here - first, content[here : min(last, size)])
+            elif length <= SMALL_BYTES:
+                small.append((job, content[first:last]))
+            else:
+                self._whole(job, content[first:last])
+        if small:
+            with self._writer.one_at_a_time:
+                for job, data in small:
+                    self._whole(job, data)
+
+    def end(self) -> None:
+        if self._part is not None:
+            self._part = None
+            os.close(self._fd)
+
+    def _whole(self, job: FileJob, data: memoryview) -> None:
+        try:
+            self._writer.write_whole(job, data)
+            self.outcome.files += 1
+        except (OSError, ArchiveDamaged) as e:
+            self._fail(job, e)
+
+    def _piece(self, job: FileJob, at: int, data: memoryview) -> None:
+        try:
+            if job is not self._part:
+                self.end()
+                self._fd = self._writer.open_part(job)
+                self._part = job
+            self.outcome.files += self._writer.write_piece(job, self._fd, at, data)
+        except (OSError, ArchiveDamaged) as e:
+            self._fail(job, e)
+
+    def _fail(self, job: FileJob, error: OSError | ArchiveDamaged) -> None:
+        if not job.failed:
+            job.failed = True
+            fail(self.outcome, job.file, error)
+
+
+def fail(outcome: Outcome, file: bytes, error: OSError | ArchiveDamaged) -> None:
+    """Note that a file cannot be restored; give up if no file can."""
+    check_hope(file, error)
+    outcome.failed.append((file, error))
+
+
+def check_hope(file: bytes, error: Exception) -> None:
+    """May the next file be luckier?
+
+    Raises:
+        TargetError: Not after this error.
+    """
+    if isinstance(error, OSError) and error.errno in NO_USE_TO_GO_ON:
+        raise TargetError(
+            f"cannot restore {os.fsdecode(file)!r}: {error.strerror}",
+            hint="Free space there and restore again, with --force or to a new place.",
+        ) from error
+
+
+def batches(jobs: Sequence[J]) -> Iterator[Sequence[J]]:
+    for at in range(0, len(jobs), BATCH):
+        yield jobs[at : at + BATCH]

@@ -1,0 +1,140 @@
+"""What a restore of style tiered would read: from hot objects and listings alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tiered.archive.collection import Chain, Collection
+from tiered.archive.columns import REGULAR, WITH_LINK
+from tiered.archive.extents import Extent
+from tiered.archive.fileinfo import FileType
+from tiered.archive.paths import PathKey, split_path
+from tiered.cold.plan import ThawPlan
+from tiered.cold.run import look
+from tiered.engine.context import Context
+from tiered.engine.native.cold import ColdVolumes
+from tiered.engine.native.schedule import (
+    JoinedRanges,
+    ReadSettings,
+    VolumeNumbers,
+    cover,
+)
+from tiered.engine.native.selection import Part, Selection, select
+
+_READS = ReadSettings()
+_HARDLINK = FileType.HARDLINK.value[0]
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRead:
+    """One volume that holds something to restore."""
+
+    name: str
+    size_bytes: int
+    """That are read of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeRestorePlan:
+    """What a restore would read; nothing has been asked for."""
+
+    collection: Collection
+    chain: Chain
+    path: PathKey
+    volumes: tuple[VolumeRead, ...]
+    """By set and number."""
+    thaw: ThawPlan | None
+    """None if no store is cold."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(v.name for v in self.volumes)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(v.size_bytes for v in self.volumes)
+
+
+def plan_native_restore(
+    context: Context,
+    collection: Collection,
+    chain: Chain,
+    path: PathKey,
+    settings: ReadSettings = _READS,
+) -> NativeRestorePlan:
+    """Find out what a restore needs, from hot objects and listings alone.
+
+    Raises:
+        NoBackup: The path is not there at the end of the chain.
+        ArchiveDamaged: A volume that is needed is not listed, or the index does
+            not fit together.
+        StoreError, PassphraseError: A hot object could not be read.
+
+    Cost: One pass over the index; 0.4 microseconds for each extent.
+    """
+    numbers = VolumeNumbers()
+    needed: dict[int, JoinedRanges] = {}
+    with select(context, collection, chain, path) as selection:
+        for part in selection.parts():
+            _add_part(needed, numbers, part)
+            for extent in _outside(selection, part, numbers):
+                ranges = needed.setdefault(extent.volume, JoinedRanges())
+                ranges.add(extent.offset, extent.end)
+    with ColdVolumes(context, collection, chain, numbers) as volumes:
+        reads = []
+        for number in sorted(needed, key=numbers.row):
+            runs = cover(volumes.table(number), needed[number].done(), settings)
+            size = sum(run.stored_length for run in runs)
+            reads.append(VolumeRead(volumes.name(number).name, size))
+    thaw = context.store.extras.thaw
+    names = [read.name for read in reads]
+    return NativeRestorePlan(
+        collection=collection,
+        chain=chain,
+        path=path,
+        volumes=tuple(reads),
+        thaw=look(thaw, names, context.cache, context.clock) if thaw else None,
+    )
+
+
+def _add_part(
+    needed: dict[int, JoinedRanges], numbers: VolumeNumbers, part: Part
+) -> None:
+    columns = part.columns
+    first = columns.types[: part.start].count(REGULAR)
+    count = columns.types[part.start : part.stop].count(REGULAR)
+    start = sum(columns.extent_counts[:first])
+    stop = start + sum(columns.extent_counts[first : first + count])
+    by_row = numbers.of(part.volumes)
+    extents = zip(
+        columns.extent_volumes[start:stop],
+        columns.extent_offsets[start:stop],
+        columns.extent_lengths[start:stop],
+        strict=True,
+    )
+    for volume, offset, length in extents:
+        number = by_row[volume]
+        ranges = needed.get(number)
+        if ranges is None:
+            ranges = needed[number] = JoinedRanges()
+        ranges.add(offset, offset + length)
+
+
+def _outside(
+    selection: Selection, part: Part, numbers: VolumeNumbers
+) -> Iterator[Extent]:
+    """Extents of files that are not restored themselves, only a hard link to them."""
+    below, columns = selection.path, part.columns
+    if not below or _HARDLINK not in columns.types[part.start : part.stop]:
+        return
+    links = iter(columns.links)
+    for row, kind in enumerate(columns.types[: part.stop]):
+        link = next(links) if kind in WITH_LINK else b""
+        if kind != _HARDLINK or row < part.start:
+            continue
+        key = split_path(link)
+        if key[: len(below)] == below and key != below:
+            continue
+        found = selection.content_of(link)
+        by_row = numbers.of(found.volumes)
+        for extent in found.row.extents:
+            yield Extent(by_row[extent.volume], extent.offset, extent.length)

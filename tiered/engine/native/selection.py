@@ -1,0 +1,181 @@
+"""The paths that a restore is of, from indexes: all of them, or those below one.
+
+One file is looked up in the index of each set, the newest first, so that a chain
+need not be merged for it.  More than that is read from the merged state.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tiered.archive.collection import Chain, Collection
+from tiered.archive.columns import Columns, IndexRow, Owner
+from tiered.archive.fileinfo import FileType
+from tiered.archive.index import IndexReader, VolumeRow
+from tiered.archive.paths import PathKey, join_path, show_path, split_path
+from tiered.engine.context import Context
+from tiered.engine.native.hot import open_index
+from tiered.engine.native.state import chain_index, order_key
+from tiered.errors import ArchiveDamaged, NoBackup
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows `start` to `stop` of a block, and the tables that they refer to."""
+
+    columns: Columns
+    start: int
+    stop: int
+    owners: Sequence[Owner]
+    volumes: Sequence[VolumeRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One row, and the tables that it refers to."""
+
+    row: IndexRow
+    owners: Sequence[Owner]
+    volumes: Sequence[VolumeRow]
+
+    def part(self) -> Part:
+        columns = Columns()
+        columns.add(self.row, 0)
+        return Part(columns, 0, 1, (self.row.owner,), self.volumes)
+
+
+class Selection:
+    """What to restore.
+
+    Args:
+        path: What it is below; () for everything.
+        indexes: That hold it; the newest first, or the merged state alone.
+        single: The row of `path`, if that is all.
+    """
+
+    def __init__(
+        self, path: PathKey, indexes: Sequence[IndexReader], single: Found | None
+    ) -> None:
+        self.path = path
+        self._indexes, self._single = indexes, single
+
+    def parts(self) -> Iterator[Part]:
+        """All rows, in archive order.
+
+        Raises:
+            ArchiveDamaged: A block does not parse, or paths are out of order.
+        """
+        if self._single:
+            yield self._single.part()
+            return
+        last: bytes | None = None
+        for index in self._indexes:
+            for columns, start, stop in _below(index, self.path):
+                keys = _check_paths(columns.paths[start:stop])
+                if last is not None and keys and keys[0] <= last:
+                    raise _out_of_order(columns.paths[start])
+                last = keys[-1] if keys else last
+                yield Part(columns, start, stop, index.owners, index.volumes)
+
+    def content_of(self, link: bytes) -> Found:
+        """The file that a hard link shares its content with.
+
+        Raises:
+            ArchiveDamaged: There is no such file.
+        """
+        found = look_up(self._indexes, split_path(link))
+        if found is None or found.row.type is not FileType.REGULAR:
+            shown = show_path(split_path(link))
+            raise ArchiveDamaged(f"a hard link is to {shown}, which is no file")
+        return found
+
+
+@contextmanager
+def select(
+    context: Context, collection: Collection, chain: Chain, path: PathKey
+) -> Iterator[Selection]:
+    """Find `path` at the end of a chain.
+
+    Raises:
+        NoBackup: It is not there.
+        ArchiveDamaged, StoreError, PassphraseError: See `open_index`.
+
+    Cost: For a single file one block of each index down to the one that has it.
+    """
+    with ExitStack() as stack:
+        indexes: list[IndexReader] = []
+        single: Found | None = None
+        for backup_set in reversed(chain.sets) if path else ():
+            opening = open_index(context, collection, backup_set)
+            indexes.append(stack.enter_context(opening))
+            if single := look_up(indexes[-1:], path):
+                break
+        if single and single.row.type is FileType.HARDLINK:
+            opened = len(indexes)
+            for backup_set in tuple(reversed(chain.sets))[opened:]:
+                opening = open_index(context, collection, backup_set)
+                indexes.append(stack.enter_context(opening))
+        if path and (single is None or single.row.type is None):
+            raise NoBackup(
+                f"{show_path(path)} is not in the archive at that time",
+                hint="`tiered list-current-files` shows what is.",
+            )
+        if single is None or single.row.type is FileType.DIRECTORY:
+            indexes = [stack.enter_context(chain_index(context, collection, chain))]
+            single = None
+        yield Selection(path, indexes, single)
+
+
+def look_up(indexes: Sequence[IndexReader], path: PathKey) -> Found | None:
+    """The row of a path in the first index that has one."""
+    for index in indexes:
+        row = next((r for r in index.below(path) if r.path == path), None)
+        if row is not None:
+            return Found(row, index.owners, index.volumes)
+    return None
+
+
+def _below(index: IndexReader, path: PathKey) -> Iterator[tuple[Columns, int, int]]:
+    """Blocks, and the rows in them that are at or below a path."""
+    if not path:
+        for columns in index.blocks():
+            yield columns, 0, len(columns)
+        return
+    low = order_key(join_path(path))
+    high = low + b"\1"  # all that is below continues with a zero byte
+    firsts = [order_key(block.first_path) for block in index.block_rows]
+    begin = max(0, bisect_right(firsts, low) - 1)
+    for block in index.block_rows[begin : bisect_left(firsts, high)]:
+        columns = index.block(block)
+        keys = [order_key(p) for p in columns.paths]
+        start, stop = bisect_left(keys, low), bisect_left(keys, high)
+        if start < stop:
+            yield columns, start, stop
+
+
+def _check_paths(paths: Sequence[bytes]) -> list[bytes]:
+    """Keys of paths that can be used as they are.
+
+    Raises:
+        ArchiveDamaged: A component is empty, `.`, `..` or has a zero byte; or
+            paths are out of order.
+    """
+    named = paths[1:] if paths and not paths[0] else paths  # the root has no name
+    joined = b"/" + b"/\n/".join(named) + b"/"
+    odd = (b"\0", b"/../", b"/./", b"//")
+    if named and any(o in joined for o in odd):
+        for path in named:
+            if path != join_path(split_path(path)) or b"\0" in path or not path:
+                raise ArchiveDamaged(f"the archive holds the path {path!r}")
+    keys = [order_key(path) for path in paths]
+    for before, after in pairwise(keys):
+        if before >= after:
+            raise _out_of_order(after.replace(b"\0", b"/"))
+    return keys
+
+
+def _out_of_order(path: bytes) -> ArchiveDamaged:
+    shown = path.decode("utf-8", "backslashreplace")
+    return ArchiveDamaged(f"an index is out of order at {shown}")

@@ -1,0 +1,131 @@
+"""The signatures of a set: written as files come, read as files are compared."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import BinaryIO
+
+from tiered.archive.member_stream import Member, read_sums
+from tiered.archive.members import TRAILER, HeaderPacker, Role, padding
+from tiered.archive.paths import PathKey, join_path
+from tiered.codec.frames import (
+    FrameSize,
+    FrameStream,
+    pack_frame,
+    pack_seek_table,
+)
+from tiered.errors import ArchiveDamaged
+from tiered.rsync.sums import Sums
+
+_FRAME_BYTES = 1 << 20
+_LEVEL = 1
+"""Sums do not compress; their headers do."""
+_HASH_BYTES = 32
+
+
+class SignatureWriter:
+    """Writes the signatures of one set, in the order of paths.
+
+    Args:
+        write: Takes the bytes of the object; what it raises passes through.
+        packer: Packs headers.
+    """
+
+    def __init__(self, write: Callable[[bytes], object], packer: HeaderPacker) -> None:
+        self._write, self._packer = write, packer
+        self._frames: list[FrameSize] = []
+        self._parts: list[bytes] = []
+        self._waiting = 0
+
+    def add(self, path: bytes, content: bytes, sums: Sums) -> None:
+        """Keep the sums of a file whose BLAKE3 is `content`."""
+        self._member(Role.SIGNATURE, path, sums.signature)
+        self._member(Role.BLOCKS, path, content + sums.blocks)
+
+    def finish(self) -> None:
+        """End the object."""
+        self._parts.append(TRAILER)
+        self._end_frame()
+        self._write(pack_seek_table(self._frames))
+
+    def _member(self, role: Role, path: bytes, body: bytes) -> None:
+        header = self._packer.pack(role, path, size=len(body), mode=0o600)
+        self._parts += (header, body, padding(len(body)))
+        self._waiting += len(header) + len(body)
+        if self._waiting >= _FRAME_BYTES:
+            self._end_frame()
+
+    def _end_frame(self) -> None:
+        data = memoryview(b"".join(self._parts))
+        self._parts.clear()
+        self._waiting = 0
+        for at in range(0, len(data), _FRAME_BYTES):
+            part = data[at : at + _FRAME_BYTES]
+            frame = pack_frame(part, _LEVEL)
+            self._frames.append(FrameSize(len(frame), len(part)))
+            self._write(frame)
+
+
+class _SetSignatures:
+    """The signatures of one set, read forward."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._members: Iterator[Member] = read_sums(FrameStream(file))
+        self._next = next(self._members, None)
+
+    def find(self, path: PathKey) -> tuple[bytes, bytes] | None:
+        """`signature/` and `blocks/` of a path, if they are there.
+
+        Paths must be asked for in order.
+        """
+        while self._next is not None and self._next.path < path:
+            self._next = next(self._members, None)
+        found: dict[Role, bytes] = {}
+        while self._next is not None and self._next.path == path:
+            found[self._next.role] = self._next.body.read(self._next.size)
+            self._next = next(self._members, None)
+        if len(found) < 2:
+            return None
+        return found[Role.SIGNATURE], found[Role.BLOCKS]
+
+
+class ChainSums:
+    """The sums of the files of a state; paths must be asked for in order.
+
+    Args:
+        openings: Each opens the signatures of a set; the oldest first.
+
+    Cost: Nothing until the first file is asked for; then one pass over each object.
+    """
+
+    def __init__(
+        self, openings: Sequence[Callable[[], AbstractContextManager[BinaryIO]]]
+    ) -> None:
+        self._openings = openings
+        self._stack = ExitStack()
+        self._sets: list[_SetSignatures] | None = None
+
+    def find(self, path: PathKey, content: bytes) -> Sums | None:
+        """The sums of the version of `path` that has this BLAKE3; None if nobody
+        kept them: the file was small, or came to its path as a copy.
+
+        Raises:
+            ArchiveDamaged, StoreError, PassphraseError: Signatures of the chain
+                could not be read.
+        """
+        if self._sets is None:
+            enter = self._stack.enter_context
+            files = [enter(opening()) for opening in self._openings]
+            self._sets = [_SetSignatures(file) for file in reversed(files)]
+        for each in [found for s in self._sets if (found := s.find(path))]:
+            signature, blocks = each
+            if len(blocks) < _HASH_BYTES:
+                raise ArchiveDamaged(
+                    f"the signature of {join_path(path).decode(errors='replace')} is "
+                    "not whole"
+                )
+            if blocks[:_HASH_BYTES] == content:
+                return Sums(signature, blocks[_HASH_BYTES:])
+        return None
+
+    def close(self) -> None:
+        self._stack.close()

@@ -1,0 +1,167 @@
+"""The state at the end of a chain: the indexes of its sets, merged.
+
+The full set's index is the base.  What the incs say is merged over it by path,
+the newest first; blocks that no inc speaks of are copied as they are.  The cache
+keeps the newest state, so that a run reads one index, however long the chain.
+"""
+
+import heapq
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import BinaryIO, NamedTuple
+
+from tiered.archive.collection import BackupSet, Chain, Collection
+from tiered.archive.columns import GONE, Columns, Renumber
+from tiered.archive.filename import SetId
+from tiered.archive.index import IndexReader, IndexWriter
+from tiered.codec.frames import pack_frame
+from tiered.engine.context import Context
+from tiered.engine.fetch import cache_optional
+from tiered.engine.native.hot import index_reader, open_index
+from tiered.engine.spool import scratch_errors, scratch_file
+from tiered.errors import ScratchError
+
+INDEX_LEVEL = 3
+"""zstd level of indexes."""
+
+
+class _Change(NamedTuple):
+    """One row of an inc; they sort by path, the newest set first."""
+
+    key: bytes
+    age: int
+    row: int
+    columns: Columns
+    to: Renumber
+
+
+def order_key(path: bytes) -> bytes:
+    """Sorts joined paths as tuples of their components sort."""
+    return path.replace(b"/", b"\0")
+
+
+def pack_block(content: bytes) -> bytes:
+    """How blocks of an index are compressed."""
+    return pack_frame(content, INDEX_LEVEL)
+
+
+@contextmanager
+def chain_index(
+    context: Context, collection: Collection, chain: Chain
+) -> Iterator[IndexReader]:
+    """The state at the end of a chain, as one index over the volumes of all sets.
+
+    Layouts are not in it: those stand in the index of each set.
+
+    Raises:
+        ArchiveDamaged: An index is missing or does not parse.
+        StoreError, PassphraseError: An index could not be read.
+        ScratchError: There is no room to merge them.
+
+    Cost: One index if the cache has the state; else the indexes of the chain.
+    """
+    with ExitStack() as stack:
+        if len(chain.sets) == 1:
+            opening = open_index(context, collection, chain.sets[0])
+            yield stack.enter_context(opening)
+            return
+        name = _name(collection, chain.sets[-1])
+        if cached := context.cache.state(name):
+            yield index_reader(stack.enter_context(cached))
+            return
+        readers = [
+            stack.enter_context(open_index(context, collection, each))
+            for each in chain.sets
+        ]
+        merged = stack.enter_context(scratch_file(context.scratch))
+        with scratch_errors(context.scratch):
+            merge_indexes(readers, merged)
+        yield index_reader(merged)
+
+
+def state_name(set_id: SetId, index_size: int) -> str:
+    """What the cache calls the state after a set whose index has that size."""
+    return f"{set_id} {index_size}"
+
+
+def _name(collection: Collection, backup_set: BackupSet) -> str:
+    index = backup_set.index
+    size = collection.sizes[index.name].size if index else 0
+    return state_name(backup_set.id, size)
+
+
+def keep_state(context: Context, name: str, readers: Sequence[IndexReader]) -> None:
+    """Merge, and keep the result in the cache, if there is room."""
+    with cache_optional(context), context.cache.writing_state(name) as file:
+        try:
+            merge_indexes(readers, file)
+        except OSError as e:
+            raise ScratchError(
+                f"the state of the archive cannot be kept: {e.strerror}",
+                hint="The next backup takes longer.",
+            ) from e
+
+
+def merge_indexes(readers: Sequence[IndexReader], target: BinaryIO) -> None:
+    """Write the state that the indexes of a chain make, the oldest first.
+
+    Cost: One pass over each; memory of one block of each.
+    """
+    base, incs = readers[0], readers[1:]
+    writer = IndexWriter(target.write, pack_block)
+    for owner in base.owners:
+        writer.owner(owner)
+    for volume in base.volumes:
+        writer.volume(volume)
+    changes = _newest(_changes(inc, writer, -n) for n, inc in enumerate(incs))
+    change = next(changes, None)
+    blocks = base.block_rows
+    for at, block in enumerate(blocks):
+        end = order_key(blocks[at + 1].first_path) if at + 1 < len(blocks) else None
+        if change is None or (end is not None and change.key >= end):
+            writer.add_block(block, base.frame(block))
+            continue
+        columns = base.block(block)
+        keys = [order_key(path) for path in columns.paths]
+        start = 0
+        while change is not None and (end is None or change.key < end):
+            stop = bisect_left(keys, change.key, start)
+            writer.add_columns(columns, start, stop)
+            start = stop + (stop < len(keys) and keys[stop] == change.key)
+            _add(writer, change)
+            change = next(changes, None)
+        writer.add_columns(columns, start, len(keys))
+    while change is not None:
+        _add(writer, change)
+        change = next(changes, None)
+    writer.finish()
+    target.flush()
+
+
+def _add(writer: IndexWriter, change: _Change) -> None:
+    if change.columns.types[change.row] != GONE:
+        writer.add_columns(change.columns, change.row, change.row + 1, change.to)
+
+
+def _changes(reader: IndexReader, writer: IndexWriter, age: int) -> Iterator[_Change]:
+    to = Renumber(
+        [writer.owner(owner) for owner in reader.owners],
+        [writer.volume(volume) for volume in reader.volumes],
+    )
+    for columns in reader.blocks():
+        for row, path in enumerate(columns.paths):
+            yield _Change(order_key(path), age, row, columns, to)
+
+
+def _newest(streams: Iterable[Iterator[_Change]]) -> Iterator[_Change]:
+    """Of the changes of one path the newest."""
+    last: bytes | None = None
+    for change in heapq.merge(*streams, key=_key_and_age):
+        if change.key != last:
+            last = change.key
+            yield change
+
+
+def _key_and_age(change: _Change) -> tuple[bytes, int]:
+    return change.key, change.age

@@ -1,0 +1,251 @@
+"""Volumes in the making: runs of tar go in, sealed objects come out, in order.
+
+    caller          runs of tar, and into which volume they go
+    `threads`       zstd, run by run, in any order
+    one thread      seals, hashes and spools the frames in the order of the runs
+    the receiver    uploads a finished volume
+
+Every step is C code that leaves the interpreter to others.  What waits between
+the steps is bounded in bytes.
+
+Where a volume ends depends on what was compressed, never on timing: near the
+limit the exact sizes are waited for.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from tiered.archive.index import VolumeLayout
+from tiered.archive.members import TRAILER
+from tiered.codec.envelope import Envelope
+from tiered.codec.frames import FramePacker, FrameSize, pack_seek_table
+from tiered.engine.native.sealed import SealedFile, SealedObject
+
+MOST_STORED = 128 << 10
+"""A frame of several members that is larger is cut, as reading one of them costs
+the whole frame  [docs/format/native.md, "Frames"]."""
+_LEAST_RUN = 32 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeSettings:
+    """How volumes are made."""
+
+    volume_bytes: int = 200 << 20
+    """Stored; a volume is never larger, unless one run alone is."""
+    waiting_bytes: int = 32 << 20
+    """Tar that may wait between the steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedVolume:
+    """A volume, ready to be uploaded."""
+
+    object: SealedObject
+    layout: VolumeLayout
+
+    @property
+    def number(self) -> int:
+        return self.layout.number
+
+    @property
+    def content_bytes(self) -> int:
+        return sum(self.layout.content)
+
+
+@dataclass(slots=True)
+class _Open:
+    """The volume that is being written."""
+
+    number: int
+    file: SealedFile
+    content: int = 0
+    """Bytes of tar that were put into it."""
+    stored: int = 0
+    """Bytes of its frames, as far as they are counted in."""
+    waiting: int = 0
+    """Bytes of tar whose frames are not counted in yet."""
+    frames: list[FrameSize] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class VolumeWriter:
+    """Writes the volumes of one set.
+
+    Args:
+        scratch: Folder for spool files.
+        envelope: How objects are sealed.
+        settings: Limits.
+        threads: Compress.
+        level: Size of a run -> zstd level for it.
+        head: Number of a volume -> the member that it begins with.
+        on_volume: Gets each volume as soon as it is finished, in a thread of ours;
+            while it blocks, so does everything before.
+
+    Raises (every method):
+        ScratchError: The temporary directory is full.
+        TieredError: `on_volume` failed.  `close` leaves no spool file behind.
+    """
+
+    scratch: Path
+    envelope: Envelope
+    settings: VolumeSettings
+    threads: Executor
+    level: Callable[[int], int]
+    head: Callable[[int], bytes]
+    on_volume: Callable[[FinishedVolume], None]
+    _spooler: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="spool")
+    )
+    _frames: FramePacker = field(default_factory=FramePacker)
+    _open: _Open | None = None
+    _volumes: int = 0
+    _waiting: deque[tuple[Future[int], int, _Open]] = field(default_factory=deque)
+    _waiting_bytes: int = 0
+    _closing: list[Future[None]] = field(default_factory=list)
+
+    def __enter__(self) -> "VolumeWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._spooler.shutdown(cancel_futures=True)
+        if self._open:
+            self._open.file.abort()
+
+    @property
+    def stored_bytes(self) -> int:
+        """Of the open volume, as far as it is known."""
+        return self._open.stored if self._open else 0
+
+    def make_room(self, size: int) -> tuple[int, int]:
+        """Let the next `size` bytes of tar be in one volume.
+
+        Returns:
+            Its number, and the offset at which they will begin.
+        """
+        limit = self.settings.volume_bytes
+        volume = self._open
+        while volume and volume.waiting:
+            if volume.stored + volume.waiting + size <= limit:
+                break
+            self._settle()
+        if volume and volume.stored + volume.waiting + size > limit:
+            self._end_volume(volume)
+            volume = None
+        if volume is None:
+            volume = self._begin_volume()
+        return volume.number, volume.content
+
+    def put(self, parts: Sequence[bytes | memoryview], size: int) -> None:
+        """Append a run of tar, `size` bytes in parts; it becomes one frame.
+
+        There must be room.  A run of several members may become several frames;
+        a part is never divided.
+        """
+        volume = self._open
+        if volume is None:
+            raise ValueError("put without make_room")
+        while self._waiting and self._waiting_bytes + size > self._most():
+            self._settle()
+        compressed = self.threads.submit(self._pack_run, parts, size, self.level(size))
+        stored = self._spooler.submit(_append, volume, compressed)
+        volume.content += size
+        volume.waiting += size
+        self._waiting_bytes += size
+        self._waiting.append((stored, size, volume))
+
+    def finish(self, tail: Callable[[int], bytes]) -> int:
+        """Write the last member and end the last volume.
+
+        Args:
+            tail: Number of volumes -> the last member.
+
+        Returns:
+            The number of volumes; there is one at least.
+        """
+        self.make_room(len(tail(1 << 30)))
+        last = tail(self._volumes)
+        self.put((last,), len(last))
+        if self._open:
+            self._end_volume(self._open)
+        while self._waiting:
+            self._settle()
+        for closed in self._closing:
+            closed.result()
+        return self._volumes
+
+    def _pack_run(
+        self, parts: Sequence[bytes | memoryview], size: int, level: int
+    ) -> list[tuple[bytes, int]]:
+        """The frames of a run, each with the size of its content."""
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        frame = self._frames.pack(data, level)
+        if len(frame) <= MOST_STORED or len(parts) <= 3 or size < _LEAST_RUN:
+            return [(frame, size)]
+        half, first = 0, 0
+        while half < size // 2 and first < len(parts) - 1:
+            half += len(parts[first])
+            first += 1
+        return [
+            *self._pack_run(parts[:first], half, level),
+            *self._pack_run(parts[first:], size - half, level),
+        ]
+
+    def _most(self) -> int:
+        return self.settings.waiting_bytes
+
+    def _settle(self) -> None:
+        """Wait for the oldest run."""
+        stored, size, volume = self._waiting.popleft()
+        self._waiting_bytes -= size
+        volume.stored += stored.result()
+        volume.waiting -= size
+
+    def _begin_volume(self) -> _Open:
+        self._volumes += 1
+        file = SealedFile(self.scratch, self.envelope)
+        volume = self._open = _Open(self._volumes, file)
+        head = self.head(volume.number)
+        self.put((head,), len(head))
+        return volume
+
+    def _end_volume(self, volume: _Open) -> None:
+        self.put((TRAILER,), len(TRAILER))
+        self._open = None
+        while self._closing and self._closing[0].done():
+            self._closing.pop(0).result()
+        self._closing.append(self._spooler.submit(self._close_volume, volume))
+
+    def _close_volume(self, volume: _Open) -> None:
+        """In the thread that spools, behind the last run of the volume."""
+        try:
+            volume.file.write(pack_seek_table(volume.frames))
+            sealed = volume.file.finish()
+        finally:
+            volume.file.abort()
+        layout = VolumeLayout(
+            number=volume.number,
+            size=sealed.size,
+            front=sealed.front,
+            stored=[f.stored for f in volume.frames],
+            content=[f.content for f in volume.frames],
+        )
+        self.on_volume(FinishedVolume(object=sealed, layout=layout))
+
+
+def _append(volume: _Open, compressed: Future[list[tuple[bytes, int]]]) -> int:
+    stored = 0
+    for frame, content in compressed.result():
+        volume.file.write(frame)
+        volume.frames.append(FrameSize(len(frame), content))
+        stored += len(frame)
+    return stored
