@@ -35,7 +35,7 @@ bench: setup $(stamps)/duplicity
 	$(venv)/bin/python -m contrib.bench.run $(BENCH)
 
 lock: setup
-	$(lock) --extra swift --extra s3 --extra native pyproject.toml requirements.in \
+	$(lock) --extra swift --extra s3 pyproject.toml requirements.in \
 		--output-file requirements.lock
 	$(lock) contrib/servers/openstack.in --output-file contrib/servers/openstack.lock
 	$(lock) --no-deps tests/duplicity.in --output-file tests/duplicity.lock

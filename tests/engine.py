@@ -7,13 +7,19 @@ from pathlib import Path
 
 from tiered.archive.filename import Namer, Prefixes
 from tiered.archive.paths import split_path
+from tiered.archive.style import Style
 from tiered.backends.file import FileSettings, FileStore
 from tiered.catalogue.cache import Cache
 from tiered.codec.codec import Codec
+from tiered.codec.envelope import AgeEnvelope, PlainEnvelope
 from tiered.codec.gnupg import Gnupg, GnupgSettings
 from tiered.codec.plain import Gzip, Plain
 from tiered.engine.backup import Action, BackupReport, BackupRequest, run_backup
 from tiered.engine.context import Context
+from tiered.engine.duplicity_set import DuplicitySettings
+from tiered.engine.native.backup import NativeSettings
+from tiered.engine.native.keyring import Keyring, KeySources
+from tiered.engine.native.volumes import VolumeSettings
 from tiered.engine.pack import PackSettings
 from tiered.engine.place import PlaceSettings
 from tiered.engine.restore import (
@@ -61,6 +67,9 @@ class Archive:
     clock: JumpingClock
     said: Listening
     codec: Codec
+    style: Style = Style.DUPLICITY
+    keyring: Keyring | None = None
+    """Of style tiered; None: nothing is encrypted."""
 
     def back_up(
         self,
@@ -74,9 +83,12 @@ class Archive:
             action=action,
             source=os.fsencode(source),
             hostname=b"host",
-            codec=self.codec,
             owners=NOBODY,
-            pack=PackSettings(volume_bytes=volume_bytes),
+            duplicity=lambda: DuplicitySettings(
+                codec=self.codec, pack=PackSettings(volume_bytes=volume_bytes)
+            ),
+            native=lambda: native_settings(self.keyring, volume_bytes),
+            style=self.style,
             allow_source_mismatch=allow_source_mismatch,
         )
         with self.context.cache.locked():
@@ -92,6 +104,16 @@ class Archive:
         with self.context.cache.locked():
             plan = plan_restore(self.context, key, time_s)
             return run_restore(self.context, plan, request)
+
+
+def native_settings(keyring: Keyring | None, volume_bytes: int) -> NativeSettings:
+    return NativeSettings(
+        keyring=keyring,
+        threads=2,
+        level=1,
+        patient_level=1,
+        volumes=VolumeSettings(volume_bytes=volume_bytes, waiting_bytes=1 << 20),
+    )
 
 
 def codec_for(suffix: str, passphrase: str = "") -> Codec:
@@ -112,18 +134,41 @@ def open_archive(
     clock: JumpingClock | None = None,
     passphrase: str = "",
     namer: Namer | None = None,
+    style: Style = Style.DUPLICITY,
 ) -> Archive:
-    """An archive whose store, cache and scratch folder lie below `folder`."""
+    """An archive whose store, cache and scratch folder lie below `folder`.
+
+    With style tiered a passphrase means that it is encrypted.
+    """
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     clock, said = clock or JumpingClock(), Listening()
+    keyrings: list[Keyring] = []
+    age = AgeEnvelope(
+        lambda: keyrings[0].recipients(), lambda: keyrings[0].identities(), os.urandom
+    )
     context = Context(
         store=store or file_store(folder / "store"),
         namer=namer or Namer(Prefixes()),
         codec_for=partial(codec_for, passphrase=passphrase),
+        envelope_for=lambda suffix: age if suffix else PlainEnvelope(),
         cache=Cache(folder / "cache"),
         scratch=scratch,
         clock=clock,
         monitor=said,
     )
-    return Archive(context, clock, said, codec_for(suffix, passphrase))
+    if style is Style.TIERED and passphrase:
+        keyrings.append(Keyring(context, key_sources(passphrase)))
+    keyring = keyrings[0] if keyrings else None
+    return Archive(context, clock, said, codec_for(suffix, passphrase), style, keyring)
+
+
+def key_sources(passphrase: str) -> KeySources:
+    """A passphrase that is quickly tried."""
+    return KeySources(
+        passphrase=lambda *, is_new: Secret(passphrase),
+        identities=lambda: (),
+        recipient=None,
+        work_factor=4,
+        random_bytes=os.urandom,
+    )

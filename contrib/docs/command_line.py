@@ -35,6 +35,7 @@ VARIABLES = """\
 | variable | meaning |
 |---|---|
 | `PASSPHRASE` | passphrase of the archive; asked for in a terminal if it is not set |
+| `NEW_PASSPHRASE` | the new one of `key add` and `key rotate`; asked for likewise |
 | `XDG_CACHE_HOME` | where caches lie, in its folder `tiered`; without it `~/.cache` |
 | `TMPDIR` | where temporary files lie, unless `--tempdir` is given |
 

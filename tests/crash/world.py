@@ -6,14 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.engine import native_settings
 from tiered.archive.collection import Collection
 from tiered.archive.filename import Namer, Prefixes, SetId
+from tiered.archive.style import Style
 from tiered.backends.file import FileSettings, FileStore
 from tiered.catalogue.cache import Cache
 from tiered.codec.codec import Codec
+from tiered.codec.envelope import PlainEnvelope
 from tiered.codec.plain import Gzip, Plain
 from tiered.engine.backup import Action, BackupRequest, run_backup
 from tiered.engine.context import Context
+from tiered.engine.duplicity_set import DuplicitySettings
 from tiered.engine.inventory import Purpose, take_inventory
 from tiered.engine.pack import PackSettings
 from tiered.engine.place import PlaceSettings
@@ -76,6 +80,7 @@ class World:
 
     root: Path
     time_s: float = 1_800_000_000.0
+    style: Style = Style.DUPLICITY
     trees: dict[int, dict[bytes, Seen]] = field(default_factory=dict)
     """What each set must restore to, by its end."""
     clock: JumpingClock = field(init=False)
@@ -100,7 +105,12 @@ class World:
     def fork(self, root: Path) -> "World":
         """The same world elsewhere, to be destroyed."""
         shutil.copytree(self.root, root, symlinks=True)
-        return World(root=root, time_s=self.clock.time_s(), trees=dict(self.trees))
+        return World(
+            root=root,
+            time_s=self.clock.time_s(),
+            style=self.style,
+            trees=dict(self.trees),
+        )
 
     def context(
         self,
@@ -124,6 +134,7 @@ class World:
             store=wrap(Router(_RULES, stores, talk)),
             namer=Namer(PREFIXES),
             codec_for=_codec_for,
+            envelope_for=lambda _: PlainEnvelope(),
             cache=self.cache,
             scratch=self.root / "scratch",
             clock=self.clock,
@@ -138,9 +149,12 @@ class World:
             action=action,
             source=bytes(self.source),
             hostname=b"host",
-            codec=Gzip(),
             owners=_OWNERS,
-            pack=PackSettings(volume_bytes=150_000),
+            duplicity=lambda: DuplicitySettings(
+                codec=Gzip(), pack=PackSettings(volume_bytes=150_000)
+            ),
+            native=lambda: native_settings(None, 150_000),
+            style=self.style,
             allow_source_mismatch=True,  # a fork lies in another folder
         )
         return run_backup(context or self.context(), request).set_id

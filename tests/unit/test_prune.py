@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.engine import open_archive
-from tests.unit.test_collection import collected, full, inc, objects
+from tests.unit.test_collection import NAMER, collected, full, inc, objects
 from tests.unit.test_trust import headless, whole
 from tiered.archive.filename import SetId
+from tiered.archive.style import Style
 from tiered.engine.prune import (
     FOREIGN_AGE_S,
     PrunePlan,
@@ -15,7 +16,7 @@ from tiered.engine.prune import (
     plan_remove_older_than,
     run_prune,
 )
-from tiered.errors import Unavailable
+from tiered.errors import ListingDoubtful, Unavailable
 from tiered.store import PutMode
 from tiered.testing.faulty import Faulty
 from tiered.testing.sources import BytesSource
@@ -121,6 +122,52 @@ def test_a_deleted_set_is_forgotten(tmp_path: Path) -> None:
         context.cache.journal_add([str(inc(20, 30)), str(full(10))])
         with context.cache.writing(names[-1]) as file:
             file.write(b"manifest")
+        with context.cache.writing_opened(names[-2], 5) as file:
+            file.write(b"signatures")
+        with context.cache.writing_state(str(inc(20, 30))) as file:
+            file.write(b"state")
         run_prune(context, plan)
     assert context.cache.names() == ()
+    assert context.cache.state(str(inc(20, 30))) is None
     assert context.cache.journal() == (str(full(10)),)
+
+
+class TestStyleTiered:
+    """What differs: an index, another suffix, and keys."""
+
+    def test_the_manifest_goes_first_then_the_index_and_the_volumes_last(self) -> None:
+        names = objects(inc(20, 30, Style.TIERED), volumes=3)
+        plan = plan_cleanup(collected(whole(full(10)), names), [], NOW_S)
+        assert list(plan.names) == names[::-1]
+        assert [".manifest" in n for n in plan.names][:2] == [True, False]
+        assert ".index" in plan.names[1]
+
+    def test_a_chain_is_kept_whatever_stands_beside_it(self) -> None:
+        found = collected(whole(*LONG_AGO, full(10, Style.TIERED)))
+        assert ids(plan_cleanup(found, [], NOW_S)) == []
+        assert ids(plan_remove_older_than(found, 10**10)) == [*reversed(LONG_AGO)]
+
+    def test_no_key_is_ever_deleted(self) -> None:
+        keys = [NAMER.key("main", 1), NAMER.key_copy("main", 1), NAMER.key("old", 7)]
+        old = full(10, Style.TIERED), inc(10, 20, Style.TIERED)
+        found = collected(keys, whole(*old, full(30, Style.TIERED)), headless(full(5)))
+        for plan in (
+            plan_cleanup(found, [], NOW_S + 10**9),
+            plan_remove_older_than(found, 10**10),
+        ):
+            assert plan.sets
+            assert not set(plan.names) & set(keys)
+
+    @pytest.mark.parametrize("suffix", ["", ".age"])
+    def test_a_manifest_that_is_not_listed_yet_is_asked_for(
+        self, suffix: str, tmp_path: Path
+    ) -> None:
+        context = open_archive(tmp_path).context
+        lost = inc(20, 30, Style.TIERED)
+        for name in (*headless(lost), NAMER.manifest(lost, suffix)):
+            context.store.put(name, BytesSource(b"x"), PutMode.CREATE)
+        plan = plan_cleanup(collected(headless(lost)), [], NOW_S)
+        before = context.store.list()
+        with context.cache.locked(), pytest.raises(ListingDoubtful, match="not listed"):
+            run_prune(context, plan)
+        assert context.store.list() == before

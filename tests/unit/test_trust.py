@@ -4,12 +4,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.unit.test_collection import collected, full, inc, objects
+from tests.unit.test_collection import NAMER, collected, full, inc, objects
 from tiered.archive.filename import SetId
+from tiered.archive.style import Style
 from tiered.engine.trust import check_listing
 from tiered.errors import ListingDoubtful
 
 CHAIN = [full(10), inc(10, 20), inc(20, 30)]
+NATIVE = [SetId(s.end_s, s.start_s, Style.TIERED) for s in CHAIN]
 
 
 def check(
@@ -74,6 +76,44 @@ class TestDoubtful:
             check(seen=CHAIN)
         assert "Nothing was changed" in caught.value.hint
         assert "--accept-loss" in caught.value.hint
+
+
+class TestStyleTiered:
+    """The same rules, and what they have no opinion about."""
+
+    def test_t1(self) -> None:
+        with pytest.raises(ListingDoubtful, match=r"manifest of the inc .* is gone"):
+            check(whole(*NATIVE[:2]), headless(NATIVE[2]), seen=NATIVE)
+
+    def test_t2(self) -> None:
+        with pytest.raises(ListingDoubtful, match="this machine knows 3"):
+            check([NAMER.key("main", 1)], seen=NATIVE)
+
+    def test_t3(self) -> None:
+        with pytest.raises(ListingDoubtful, match="not a single manifest"):
+            check(headless(*NATIVE))
+
+    def test_t4(self) -> None:
+        with pytest.raises(ListingDoubtful, match="not a single volume"):
+            check([n for n in whole(*NATIVE) if "difftar" not in n])
+
+    def test_t5_a_parent_has_lost_its_manifest(self) -> None:
+        with pytest.raises(ListingDoubtful, match="an inc builds on it"):
+            check(whole(NATIVE[0], NATIVE[2]), headless(NATIVE[1]))
+
+    def test_t5_a_set_of_the_other_style_is_no_parent(self) -> None:
+        check(whole(*CHAIN), headless(NATIVE[1]))
+
+    def test_what_is_known_in_one_style_says_nothing_of_the_other(self) -> None:
+        check(whole(*CHAIN), headless(NATIVE[0]), seen=CHAIN)
+
+    @pytest.mark.parametrize("lost", [".index", ".sigtar"])
+    def test_a_set_without_index_or_signatures_is_damage(self, lost: str) -> None:
+        check([n for n in whole(*NATIVE) if lost not in n], seen=NATIVE)
+
+    def test_keys_come_and_go(self) -> None:
+        check([NAMER.key("main", 1), NAMER.key_copy("main", 1)])
+        check(whole(*NATIVE), seen=NATIVE)
 
 
 class TestBelieved:

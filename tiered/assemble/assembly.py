@@ -4,13 +4,11 @@ It is also the only one that reads the environment: variables, host name, users,
 the terminal for a passphrase, the default folders.
 """
 
-import getpass
 import grp
 import hashlib
 import os
 import pwd
 import socket
-import sys
 import tempfile
 from argparse import Namespace
 from collections import Counter
@@ -19,9 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tiered.archive.filename import Namer, Prefixes
+from tiered.archive.style import Style
+from tiered.assemble.keys import KeyOptions, Passphrases, envelopes
 from tiered.assemble.stores import Environment, Wanted, folder_of, open_backend
 from tiered.catalogue.cache import Cache
 from tiered.clock import Clock, PinnedClock, RehearsalClock, SystemClock
@@ -29,10 +29,7 @@ from tiered.codec.codec import Codec
 from tiered.codec.gnupg import Gnupg, GnupgSettings
 from tiered.codec.plain import Gzip, Plain
 from tiered.engine.context import Context
-from tiered.engine.pack import PackSettings
-from tiered.engine.place import PlaceSettings
-from tiered.engine.scan import OwnerNames
-from tiered.errors import ConfigError, PassphraseError
+from tiered.errors import ConfigError
 from tiered.monitor import Monitor
 from tiered.router.router import Router
 from tiered.secret import Secret
@@ -44,6 +41,13 @@ from tiered.wrap.meter import Metered
 from tiered.wrap.patience import RetryPolicy
 from tiered.wrap.retry import Retrying
 from tiered.wrap.verify import Verified
+
+if TYPE_CHECKING:  # they take long to load, and most actions need few of them
+    from tiered.engine.duplicity_set import DuplicitySettings
+    from tiered.engine.native.backup import NativeSettings
+    from tiered.engine.native.keyring import Keyring
+    from tiered.engine.place import PlaceSettings
+    from tiered.engine.scan import OwnerNames
 
 _ACCOUNT = frozenset(
     (
@@ -57,6 +61,10 @@ _ACCOUNT = frozenset(
     )
 )
 """Variables (behind `SWIFT_`, `PCA_`) that tell in which account a container lies."""
+
+_LEVEL, _PATIENT_LEVEL = 3, 9
+"""zstd levels  [docs/performance.md]."""
+_LEAST_WAITING_BYTES = 8 << 20
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -79,7 +87,9 @@ class Assembly:
         self._contexts: dict[str, Context] = {}
         self._routers: list[Router] = []
         self._metered: list[Metered] = []
-        self._passphrase: Secret | None = None
+        self._keyrings: dict[str, Keyring] = {}
+        self._passphrases = Passphrases(options, environment, monitor)
+        self.keys = KeyOptions(options, self._passphrases, monitor)
         self._gnupg: Gnupg | None = None
 
     def __enter__(self) -> "Assembly":
@@ -113,15 +123,40 @@ class Assembly:
                         archive=options.prefix_archive,
                         manifest=options.prefix_manifest,
                         signature=options.prefix_signature,
+                        index=options.prefix_index,
+                        key=options.prefix_key,
                     )
                 ),
                 codec_for=self._codec_for,
+                envelope_for=envelopes(lambda: self.keyring(url)),
                 cache=Cache(self._cache_folder(parsed)),
                 scratch=Path(options.tempdir or tempfile.gettempdir()),
                 clock=self.clock,
                 monitor=self._monitor,
             )
         return self._contexts[url]
+
+    def keyring(self, url: str, *, told: bool = True) -> "Keyring":
+        """The keys of the archive at `url`; made once.
+
+        Args:
+            url: Of the archive.
+            told: As `KeyOptions.keyring`; counts the first time.
+
+        Raises:
+            ConfigError: As `context`, or an option about keys is wrong.
+        """
+        if url not in self._keyrings:
+            keyring = self.keys.keyring(self.context(url), told=told)
+            self._keyrings.setdefault(url, keyring)  # threads may ask at once
+        return self._keyrings[url]
+
+    def unlock_ahead(self, url: str) -> None:
+        """Begin to unlock the archive's key, if it is known to have one: that takes
+        half a second, which the first listing takes as well.
+        """
+        if self.context(url).cache.recipient():
+            self.keyring(url).prefetch()
 
     def missed(self) -> Mapping[str, int]:
         """How many copies each store missed in this run."""
@@ -130,26 +165,57 @@ class Assembly:
     def write_codec(self) -> Codec:
         """How new objects are wrapped: encrypted unless told otherwise."""
         if self._options.encryption is not False:
-            self._ask_passphrase(twice=True)
+            self._passphrases.current(is_new=True)
             return self._codec_for(".gpg")
         return self._codec_for("" if self._options.compression is False else ".gz")
 
     def hostname(self) -> bytes:
         return socket.gethostname().encode()
 
-    def owner_names(self) -> OwnerNames:
+    def owner_names(self) -> "OwnerNames":
+        from tiered.engine.scan import OwnerNames
+
         return OwnerNames(
             _or_none(lambda uid: pwd.getpwuid(uid).pw_name),
             _or_none(lambda gid: grp.getgrgid(gid).gr_name),
         )
 
-    def pack_settings(self) -> PackSettings:
-        return PackSettings(
+    def style(self) -> Style | None:
+        """What the user wants sets to look like, if they said."""
+        return Style(self._options.style) if self._options.style else None
+
+    def duplicity_settings(self) -> "DuplicitySettings":
+        """How sets of style duplicity are written; asks for the passphrase."""
+        from tiered.engine.duplicity_set import DuplicitySettings
+        from tiered.engine.pack import PackSettings
+
+        pack = PackSettings(
             volume_bytes=self._options.volsize_mib << 20,
             max_block_len=self._options.max_block_len,
         )
+        return DuplicitySettings(codec=self.write_codec(), pack=pack)
 
-    def place_settings(self) -> PlaceSettings:
+    def native_settings(self, url: str) -> "NativeSettings":
+        """How sets of style tiered are written to the archive at `url`."""
+        from tiered.engine.native.backup import NativeSettings
+        from tiered.engine.native.volumes import VolumeSettings
+
+        options = self._options
+        share = options.memory_mib << 20 >> 3
+        return NativeSettings(
+            keyring=None if options.encryption is False else self.keyring(url),
+            threads=options.concurrency or os.cpu_count() or 1,
+            level=_LEVEL,
+            patient_level=_PATIENT_LEVEL,
+            volumes=VolumeSettings(
+                volume_bytes=options.volsize_mib << 20,
+                waiting_bytes=max(_LEAST_WAITING_BYTES, share),
+            ),
+        )
+
+    def place_settings(self) -> "PlaceSettings":
+        from tiered.engine.place import PlaceSettings
+
         wanted = self._options.ownership
         if self._options.numeric_owner:
             return PlaceSettings(
@@ -254,7 +320,7 @@ class Assembly:
     def _make_gnupg(self) -> Gnupg:
         gnupg = Gnupg(
             GnupgSettings(
-                passphrase=self._ask_passphrase(twice=False),
+                passphrase=self._passphrases.current(is_new=False),
                 program=self._options.gpg_binary,
                 options=tuple(self._options.gpg_options.split()),
                 compress=self._options.compression is not False,
@@ -262,26 +328,6 @@ class Assembly:
         )
         gnupg.prepare()
         return gnupg
-
-    def _ask_passphrase(self, *, twice: bool) -> Secret:
-        """From PASSPHRASE, or from the terminal, once per run."""
-        given = self._passphrase or self._environment.get("PASSPHRASE")
-        if given is None and sys.stdin.isatty():
-            given = _prompt(twice=twice)
-        if given is None or not given.reveal():
-            raise PassphraseError(
-                "no passphrase is given",
-                hint="Set PASSPHRASE, or say --no-encryption to write in the clear.",
-            )
-        self._passphrase = given
-        return given
-
-
-def _prompt(*, twice: bool) -> Secret:
-    first = getpass.getpass("Passphrase: ")
-    if twice and getpass.getpass("The same again: ") != first:
-        raise PassphraseError("the two passphrases differ", hint="Try again.")
-    return Secret(first)
 
 
 def _usage_line(store: Metered) -> str:

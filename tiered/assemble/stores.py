@@ -12,7 +12,6 @@ from tiered.errors import ConfigError
 from tiered.router.rules import Tier
 from tiered.secret import Secret
 from tiered.store import Store
-from tiered.testing.cold import DELAY_S, LIFE_S, ColdSettings, ColdStore
 from tiered.url import StoreUrl
 
 Environment = Mapping[str, Secret]
@@ -60,6 +59,8 @@ def _open_file(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
 
 def _open_cold_file(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
     """A folder that behaves cold: for rehearsals and the demo."""
+    from tiered.testing.cold import DELAY_S, LIFE_S, ColdSettings, ColdStore
+
     root = folder_of(wanted.url)
     query = dict(wanted.url.query)
     try:

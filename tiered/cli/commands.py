@@ -1,53 +1,40 @@
-"""One function for each action: call the use case, show the result."""
+"""One function for each action: call the use case, show the result.
+
+What only one action needs is imported when it runs: none waits for the others.
+"""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import islice
 
 from tiered.archive.collection import Collection
-from tiered.archive.fileinfo import FileInfo
-from tiered.archive.paths import join_path, show_path, split_path
-from tiered.archive.times import parse_time
-from tiered.assemble import Assembly
+from tiered.archive.paths import split_path
+from tiered.cli.key_commands import KEY_COMMANDS
 from tiered.cli.output import show_json, show_lines
-from tiered.cli.parser import CommandLine
+from tiered.cli.rebuild_command import rebuild
 from tiered.cli.report import backup_report, restore_plan, status_report
-from tiered.engine.backup import Action, BackupRequest, run_backup
+from tiered.cli.run import Run
 from tiered.engine.context import Context
 from tiered.engine.inventory import Purpose, take_inventory
+from tiered.engine.listing import ListedPath, list_files
 from tiered.engine.prune import (
     PrunePlan,
     plan_cleanup,
     plan_remove_older_than,
     run_prune,
 )
-from tiered.engine.restore import RestoreRequest, plan_restore, run_restore
-from tiered.engine.status import list_files, read_status
-from tiered.errors import ArchiveDamaged, SomeSkipped, UsageError
+from tiered.engine.status import read_status
+from tiered.errors import ArchiveDamaged, SomeSkipped
 from tiered.units import format_count
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A parsed command line and the parts to run it with."""
-
-    line: CommandLine
-    assembly: Assembly
-
-    def time_s(self, text: str) -> int:
-        """A time that the user typed."""
-        try:
-            return parse_time(text, self.assembly.clock.time_s())
-        except ValueError as e:
-            raise UsageError(
-                str(e),
-                hint="Write now, 3D, 2026-11-21, 2026-11-21T08:30:00 or "
-                "20261121T073000Z.",
-            ) from e
+_LINES = 4096
+_NS = 1_000_000_000
 
 
 def back_up(run: Run) -> None:
     """full, incremental, backup."""
+    from tiered.engine.backup import Action, BackupRequest, run_backup
+
     options = run.line.options
     source, url = run.line.words
     assembly = run.assembly
@@ -57,9 +44,10 @@ def back_up(run: Run) -> None:
         action=Action(run.line.action),
         source=source.encode("utf-8", "surrogateescape"),
         hostname=assembly.hostname(),
-        codec=assembly.write_codec(),
         owners=assembly.owner_names(),
-        pack=assembly.pack_settings(),
+        duplicity=assembly.duplicity_settings,
+        native=lambda: assembly.native_settings(url),
+        style=assembly.style(),
         full_if_older_than_s=run.time_s(older) if older else None,
         allow_source_mismatch=bool(options.allow_source_mismatch),
         accept_loss=bool(options.accept_loss),
@@ -69,7 +57,7 @@ def back_up(run: Run) -> None:
         report = run_backup(context, request)
     lines, document = backup_report(report, dry_run=request.dry_run)
     missed = assembly.missed()
-    _show(run, lines, {**document, "missed": dict(missed)})
+    run.show(lines, {**document, "missed": dict(missed)})
     for label, count in missed.items():
         context.monitor.warn(
             f"{format_count(count, 'object')} are missing on {label}: this set has "
@@ -80,16 +68,19 @@ def back_up(run: Run) -> None:
 
 
 def restore(run: Run) -> None:
+    from tiered.engine.restore import RestoreRequest, plan_restore, run_restore
+
     options = run.line.options
     url, target = run.line.words
     context = run.assembly.context(url)
+    run.assembly.unlock_ahead(url)
     path = split_path(options.path.encode("utf-8", "surrogateescape"))
     plan = plan_restore(
         context, path, run.time_s(options.time), accept_loss=bool(options.accept_loss)
     )
     lines, document = restore_plan(plan)
     if options.dry_run:
-        _show(run, lines, document)
+        run.show(lines, document)
         return
     for line in lines:
         context.monitor.note(line)
@@ -103,22 +94,29 @@ def restore(run: Run) -> None:
     paths = format_count(report.paths, "path")
     text = f"restored {paths} ({format_count(report.files, 'file')}) to {target}"
     done = {"paths": report.paths, "files": report.files, "skipped": report.skipped}
-    _show(run, [text], {**document, **done})
+    run.show([text], {**document, **done})
     _complain(report.skipped, "restored")
 
 
 def show_status(run: Run) -> None:
     status = read_status(run.assembly.context(run.line.words[0]))
     lines, document = status_report(status)
-    _show(run, lines, document)
+    run.show(lines, document)
     if status.doubt and not run.line.options.accept_loss:
         raise status.doubt
-    if status.damaged:
+    if any(s.missing for s in status.damaged):
         raise ArchiveDamaged(
             f"{format_count(len(status.damaged), 'set')} cannot be restored in full: "
             "volumes are missing",
             hint="Look whether a store is empty, unmounted or the wrong one; if not, "
             "begin a new chain with `tiered full`.",
+        )
+    if status.damaged:
+        raise ArchiveDamaged(
+            f"{format_count(len(status.damaged), 'set')} cannot be used: the index or "
+            "the signatures are missing",
+            hint="Look whether a store is empty, unmounted or the wrong one; if not, "
+            "`tiered rebuild` makes them again from the volumes.",
         )
 
 
@@ -131,8 +129,8 @@ def show_files(run: Run) -> None:
     if options.json:
         show_json([_file_document(info) for info in files])
         return
-    for info in files:
-        show_lines([f"{time.ctime(info.mtime_s)} {show_path(info.path)}"])
+    while some := list(islice(files, _LINES)):
+        show_lines([f"{time.ctime(f.mtime_ns // _NS)} {_shown(f)}" for f in some])
 
 
 def clean_up(run: Run) -> None:
@@ -149,6 +147,7 @@ def remove_older_than(run: Run) -> None:
 
 
 COMMANDS: dict[str, Callable[[Run], None]] = {
+    **KEY_COMMANDS,
     "full": back_up,
     "incremental": back_up,
     "backup": back_up,
@@ -157,6 +156,7 @@ COMMANDS: dict[str, Callable[[Run], None]] = {
     "list-current-files": show_files,
     "cleanup": clean_up,
     "remove-older-than": remove_older_than,
+    "rebuild": rebuild,
 }
 
 
@@ -190,25 +190,25 @@ def _prune(
         "objects": list(plan.names),
         "kept": [str(s.id) for s in plan.kept],
     }
-    _show(run, lines, document)
+    run.show(lines, document)
 
 
-def _file_document(info: FileInfo) -> dict[str, object]:
-    return {
-        "path": join_path(info.path).decode("utf-8", "surrogateescape") or ".",
-        "type": info.type.name.lower(),
-        "mode": f"{info.mode:04o}",
-        "uid": info.uid,
-        "gid": info.gid,
-        "mtime_s": info.mtime_s,
+def _shown(file: ListedPath) -> str:
+    return file.path.decode("utf-8", "backslashreplace") or "."
+
+
+def _file_document(file: ListedPath) -> dict[str, object]:
+    document = {
+        "path": file.path.decode("utf-8", "surrogateescape") or ".",
+        "type": file.type.name.lower(),
+        "mode": f"{file.mode:04o}",
+        "uid": file.uid,
+        "gid": file.gid,
+        "mtime_s": file.mtime_ns // _NS,
     }
-
-
-def _show(run: Run, lines: list[str], document: object) -> None:
-    if run.line.options.json:
-        show_json(document)
-    else:
-        show_lines(lines)
+    if file.size_bytes is not None:
+        document["size_bytes"] = file.size_bytes
+    return document
 
 
 def _complain(skipped: int, verb: str) -> None:

@@ -4,12 +4,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from tiered.assemble import Assembly, read_environment
-from tiered.cli.commands import COMMANDS, Run
+from tiered.cli.commands import COMMANDS
 from tiered.cli.output import DEBUG, Terminal, show_lines
 from tiered.cli.parser import make_parser, parse_command_line
+from tiered.cli.run import Run
 from tiered.clock import SystemClock
 from tiered.errors import Interrupted, TieredError, UsageError
 
@@ -58,6 +58,8 @@ def _show_help(arguments: Sequence[str]) -> int:
         show_lines([make_parser().format_help().rstrip()])
         return 1
     if "--version" in arguments:
+        from importlib.metadata import version  # 30 ms that no action needs
+
         show_lines([f"tiered {version('tiered')}"])
         return 1
     if not arguments:

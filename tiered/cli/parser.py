@@ -6,6 +6,7 @@ an action, `path url` backs up and `url path` restores.
 
 import argparse
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -45,6 +46,13 @@ ACTIONS = (
     ActionForm("list-current-files", ("URL",), "which files there are", ("list", "ls")),
     ActionForm("cleanup", ("URL",), "delete what nothing reads", ("cl",)),
     ActionForm("remove-older-than", ("TIME", "URL"), "delete old chains", ("ro",)),
+    ActionForm("rebuild", ("URL",), "make lost hot objects again"),
+    ActionForm("key init", ("URL",), "make the key of a new archive"),
+    ActionForm("key list", ("URL",), "who can open the archive"),
+    ActionForm("key add", ("URL",), "let someone else open it"),
+    ActionForm("key rotate", ("URL",), "change a passphrase or key"),
+    ActionForm("key revoke", ("URL",), "take a way in away"),
+    ActionForm("key export", ("URL",), "print the recovery sheet"),
 )
 _BY_WORD = {word: a for a in ACTIONS for word in (a.name, *a.aliases)}
 
@@ -58,11 +66,16 @@ class CommandLine:
     options: argparse.Namespace
 
 
+_VALUE = re.compile("(?s)^(ambiguous option: [^= ]*)=.* could match")
+"""A value in argparse's message: perhaps a passphrase, of an option cut short."""
+
+
 class _Parser(argparse.ArgumentParser):
     """Raises instead of printing and exiting."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint="`tiered --help` lists actions and options.")
+        shown = _VALUE.sub(r"\1 could match", message)
+        raise UsageError(shown, hint="`tiered --help` lists actions and options.")
 
 
 def parse_command_line(arguments: Sequence[str]) -> CommandLine:
@@ -78,6 +91,8 @@ def parse_command_line(arguments: Sequence[str]) -> CommandLine:
     words: list[str] = list(options.words)
     if not words:
         raise UsageError("nothing to do", hint="`tiered --help` lists the actions.")
+    if words[0] == "key":
+        words = _joined(words)
     action = _BY_WORD.get(words[0])
     if action:
         words = words[1:]
@@ -140,6 +155,18 @@ def _converter(option: Option) -> Callable[[str], object]:
             ) from None
 
     return convert
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """`key` and the word behind it are one action."""
+    joined = [" ".join(words[:2]), *words[2:]]
+    if joined[0] not in _BY_WORD:
+        actions = (w.removeprefix("key ") for w in _BY_WORD if w.startswith("key "))
+        raise UsageError(
+            f"key is followed by one of {', '.join(actions)}",
+            hint="A folder of this name is ./key.",
+        )
+    return joined
 
 
 def _implied(words: Sequence[str]) -> ActionForm:

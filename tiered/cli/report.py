@@ -1,16 +1,21 @@
 """Results as text and as JSON documents.  Pure."""
 
+from typing import TYPE_CHECKING
+
+from tiered.archive.style import Style
 from tiered.archive.times import format_name_time
-from tiered.engine.backup import BackupReport
-from tiered.engine.restore import RestorePlan
 from tiered.engine.status import SetStatus, Status
 from tiered.units import format_bytes, format_count, format_duration
+
+if TYPE_CHECKING:  # what an action does not run, it need not load
+    from tiered.engine.backup import BackupReport
+    from tiered.engine.restore import AnyPlan
 
 Report = tuple[list[str], dict[str, object]]
 """Lines for people, and the same for programs."""
 
 
-def backup_report(report: BackupReport, *, dry_run: bool) -> Report:
+def backup_report(report: "BackupReport", *, dry_run: bool) -> Report:
     tally = report.tally
     verb = "would write" if dry_run else "wrote"
     lines = [
@@ -34,7 +39,7 @@ def backup_report(report: BackupReport, *, dry_run: bool) -> Report:
     return lines, document
 
 
-def restore_plan(plan: RestorePlan) -> Report:
+def restore_plan(plan: "AnyPlan") -> Report:
     """What a restore reads, and what has to be thawed for it."""
     count = format_count(len(plan.names), "volume")
     newest = format_name_time(plan.chain.end_s)
@@ -83,10 +88,15 @@ def status_report(status: Status) -> Report:
         if sets:
             lines.append(f"{title} ({len(sets)}), see `tiered cleanup`:")
             lines += [f"  {_set_line(s)}" for s in sets]
+    lines += _key_lines(status)
     document: dict[str, object] = {
         "chains": [[_set_document(s) for s in c] for c in status.chains],
         "orphans": [_set_document(s) for s in status.orphans],
         "incomplete": [_set_document(s) for s in status.incomplete],
+        "keys": [
+            {"way": k.way, "generation": k.generation, "copy": k.is_copy}
+            for k in status.keys
+        ],
     }
     return lines, document
 
@@ -102,11 +112,29 @@ def _set_line(each: SetStatus) -> str:
         parts.append(f"MISSING volume {', '.join(map(str, each.missing))}")
     if not each.has_signatures:
         parts.append("no signatures")
+    if each.id.style is Style.TIERED and not each.has_index:
+        parts.append("no index")
     return ", ".join(parts)
+
+
+def _key_lines(status: Status) -> list[str]:
+    """Each way in, and whether its key lies in both places."""
+    places: dict[tuple[str, int], set[bool]] = {}
+    for key in status.keys:
+        places.setdefault((key.way, key.generation), set()).add(key.is_copy)
+    lack = {frozenset({False}): ", no copy", frozenset({True}): ", only the copy"}
+    lines = [
+        f"key {way}, generation {generation}{lack.get(frozenset(found), '')}"
+        for (way, generation), found in sorted(places.items())
+    ]
+    if status.keyless:
+        lines.append("no key is listed: only a recovery sheet opens the archive")
+    return lines
 
 
 def _set_document(each: SetStatus) -> dict[str, object]:
     return {
+        "style": each.id.style.value,
         "type": "full" if each.id.is_full else "inc",
         "start": None if each.id.start_s is None else format_name_time(each.id.start_s),
         "end": format_name_time(each.id.end_s),
@@ -115,4 +143,5 @@ def _set_document(each: SetStatus) -> dict[str, object]:
         "encrypted": each.encrypted,
         "missing_volumes": list(each.missing),
         "has_signatures": each.has_signatures,
+        "has_index": each.has_index,
     }

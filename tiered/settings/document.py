@@ -7,14 +7,13 @@ may be a password.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
-from typing import Any, cast
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any, cast
 
 from tiered.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 _KINDS = {
     "array": "a list",
@@ -80,6 +79,11 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _faults(document: object, schema: str) -> Iterator[str]:
+    # 60 ms, for which a command without a config need not wait
+    from importlib import resources
+
+    from jsonschema import Draft202012Validator
+
     file = resources.files("tiered") / "schemas" / f"{schema}.schema.json"
     validator = Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
     errors = validator.iter_errors(document)
@@ -87,7 +91,7 @@ def _faults(document: object, schema: str) -> Iterator[str]:
         yield from _sentences(error)
 
 
-def _sentences(error: ValidationError) -> Iterable[str]:
+def _sentences(error: "ValidationError") -> Iterable[str]:
     """One fault in our words: those of jsonschema would show the value."""
     at = _place(error.absolute_path)
     found: Any = error.instance  # any JSON value

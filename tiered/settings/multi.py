@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypedDict, TypeVar, cast
 
-from tiered.archive.kinds import SAMPLES, Kind
+from tiered.archive.kinds import NATIVE_SAMPLES, SAMPLES, Kind
 from tiered.errors import ConfigError
 from tiered.router.rules import Member, Mode, OnFail, Rules, Tier
 from tiered.secret import Secret
@@ -202,9 +202,11 @@ def _with_unique_labels(
 
 
 def _check_hot_names(path: Path, rules: Rules) -> None:
-    """Every command reads manifests and signatures: they must not be cold."""
-    for kind in (Kind.MANIFEST, Kind.SIGNATURE):
-        if all(m.tier is Tier.COLD for m in rules.eligible(SAMPLES[kind])):
+    """What every command reads must not be cold, in whatever style it is named."""
+    hot = (Kind.MANIFEST, Kind.SIGNATURE, Kind.INDEX, Kind.KEY)
+    samples = [*SAMPLES.items(), *NATIVE_SAMPLES.items()]
+    for kind, name in samples:
+        if kind in hot and all(m.tier is Tier.COLD for m in rules.eligible(name)):
             raise ConfigError(
                 f"{path}: each {kind.value} would go to a store of tier 'cold' only",
                 hint="Every command reads them. Add a store of tier 'hot'.",

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from tiered.archive.native_names import is_way
+
 
 class Shape(Enum):
     """How an option takes its value."""
@@ -55,6 +57,17 @@ def whole_number(text: str) -> int:
     return number
 
 
+def style(text: str) -> str:
+    """How sets look in the store.
+
+    Raises:
+        ValueError: It is not a style.
+    """
+    if text not in ("tiered", "duplicity"):
+        raise ValueError(f"{text!r} is not tiered or duplicity")
+    return text
+
+
 def seconds(text: str) -> float:
     """A time span in seconds.
 
@@ -65,6 +78,29 @@ def seconds(text: str) -> float:
     if value < 0:
         raise ValueError(f"{text!r} is negative")
     return value
+
+
+def work_factor(text: str) -> int:
+    """Base-two logarithm of scrypt's N.
+
+    Raises:
+        ValueError: It is not a number from 1 to 20.
+    """
+    number = whole_number(text)
+    if number > 20:
+        raise ValueError(f"{text!r} is more than 20")
+    return number
+
+
+def way_name(text: str) -> str:
+    """What a way in is called.
+
+    Raises:
+        ValueError: It cannot be the name of one.
+    """
+    if not is_way(text):
+        raise ValueError(f"{text!r} is not a-z, 0-9, - and _, up to 32")
+    return text
 
 
 _VERBOSITY = {"e": 0, "w": 2, "n": 3, "i": 5, "d": 9}
@@ -107,6 +143,18 @@ OPTIONS: tuple[Option, ...] = (
         help="text before the names of signatures",
     ),
     Option(
+        names=("--file-prefix-index",),
+        dest="prefix_index",
+        metavar="TEXT",
+        help="text before the names of indexes (ours; default: as for manifests)",
+    ),
+    Option(
+        names=("--file-prefix-key",),
+        dest="prefix_key",
+        metavar="TEXT",
+        help="text before the names of keys (ours; default: as for manifests)",
+    ),
+    Option(
         names=("--file-prefix-archive",),
         dest="prefix_archive",
         default="",
@@ -117,6 +165,59 @@ OPTIONS: tuple[Option, ...] = (
     _flag(
         "--no-encryption", dest="encryption", stores=False, help="write in the clear"
     ),
+    Option(
+        names=("--passphrase-file",),
+        dest="passphrase_file",
+        metavar="FILE",
+        help="file with the passphrase in its first line (ours)",
+    ),
+    Option(
+        names=("--passphrase-command",),
+        dest="passphrase_command",
+        metavar="COMMAND",
+        help="program that prints the passphrase; run without a shell (ours)",
+    ),
+    Option(
+        names=("--new-passphrase-file",),
+        dest="new_passphrase_file",
+        metavar="FILE",
+        help="the same for the new passphrase of `key add` and `key rotate` (ours)",
+    ),
+    Option(
+        names=("--identity",),
+        dest="identity",
+        metavar="FILE",
+        help="private key in age's form, instead of the passphrase (ours)",
+    ),
+    Option(
+        names=("--recipient",),
+        dest="recipient",
+        metavar="PUBLIC_KEY",
+        help="age1...: the archive's public key, or whom a key action lets in (ours)",
+    ),
+    Option(
+        names=("--way",),
+        dest="way",
+        default="main",
+        convert=way_name,
+        metavar="NAME",
+        help="which way in a key action is about (ours, default main)",
+    ),
+    Option(
+        names=("--scrypt-work-factor",),
+        dest="work_factor",
+        default=17,
+        convert=work_factor,
+        metavar="N",
+        help="how slow a new passphrase is to try: 2^N KiB, 1 to 20 (ours, default 17)",
+    ),
+    Option(
+        names=("--output",),
+        dest="output",
+        metavar="FILE",
+        help="write the recovery sheet there, readable for you alone (ours)",
+    ),
+    _flag("--public", dest="public", help="export only the public key (ours)"),
     _flag("--compression", dest="compression", help="compress (default)"),
     _flag("--no-compression", dest="compression", stores=False, help="do not compress"),
     Option(
@@ -126,6 +227,30 @@ OPTIONS: tuple[Option, ...] = (
         convert=whole_number,
         metavar="MIB",
         help="size of a volume in MiB (default 200)",
+    ),
+    Option(
+        names=("--style",),
+        dest="style",
+        convert=style,
+        metavar="STYLE",
+        help="how sets look in the store: tiered or duplicity (default: that of the "
+        "newest set, and duplicity for a new archive)",
+    ),
+    Option(
+        names=("--concurrency",),
+        dest="concurrency",
+        convert=whole_number,
+        metavar="COUNT",
+        help="threads that compress or decompress, and transfers at a time (default: "
+        "one for each processor)",
+    ),
+    Option(
+        names=("--memory",),
+        dest="memory_mib",
+        default=256,
+        convert=whole_number,
+        metavar="MIB",
+        help="memory to aim for in MiB, 64 at least (default 256)",
     ),
     Option(
         names=("--max-blocksize",),
@@ -174,7 +299,7 @@ OPTIONS: tuple[Option, ...] = (
     _flag(
         "--force",
         dest="force",
-        help="really delete; or restore over existing files",
+        help="really delete; restore over existing files; revoke the last way in",
     ),
     _flag("--dry-run", dest="dry_run", help="say what would be done, and do nothing"),
     _flag(
@@ -313,7 +438,6 @@ OF_DUPLICITY_ONLY = frozenset(
         "--use-agent",
         "--encrypt-secret-keyring",
         "--use-gpgsm",
-        "--concurrency",
         "--asynchronous-upload",
         "--copy-blocksize",
         "--copy-links",
