@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -132,8 +132,14 @@ class HandmadeSet:
         for path in paths:
             self.add(path, FileType.DIRECTORY)
 
-    def finish(self) -> None:
-        """Write all objects; the manifest is the last."""
+    def finish(
+        self, front: Callable[[int, bytes], bytes] = lambda _, front: front
+    ) -> None:
+        """Write all objects; the manifest is the last.
+
+        Args:
+            front: What the index says of the front of a volume, by its number.
+        """
         archive, suffix = self.archive, self.archive.envelope.suffix
         namer = archive.context.namer
         objects, layouts = [], []
@@ -143,7 +149,7 @@ class HandmadeSet:
             sizes = [
                 FrameSize(len(p), len(f)) for p, f in zip(packed, frames, strict=True)
             ]
-            sealed, front = archive.seal([*packed, pack_seek_table(sizes)])
+            sealed, begin = archive.seal([*packed, pack_seek_table(sizes)])
             archive.put(name, sealed)
             content = sum(s.content for s in sizes)
             objects.append(VolumeObject(number, len(sealed), digest(sealed), content))
@@ -151,7 +157,7 @@ class HandmadeSet:
                 VolumeLayout(
                     number=number,
                     size=len(sealed),
-                    front=front,
+                    front=front(number, begin),
                     stored=[s.stored for s in sizes],
                     content=[s.content for s in sizes],
                 )

@@ -122,7 +122,7 @@ batches = st.lists(st.lists(edits, max_size=8), min_size=1, max_size=3)
 @given(
     first=st.lists(writes, min_size=3, max_size=12),
     later=batches,
-    volume_bytes=st.sampled_from([2 << 20, 1 << 23]),
+    volume_bytes=st.sampled_from([150_000, 2 << 20, 1 << 23]),
     passphrase=st.sampled_from(["", "secret"]),
     losing=st.one_of(st.none(), st.integers(1, (1 << 12) - 1)),
 )

@@ -56,7 +56,7 @@ def compare(old: FileInfo, new: FileInfo, old_size: int = 0, size: int = 0) -> s
 
 
 def test_nothing_changed() -> None:
-    for type_ in FileType:
+    for type_ in set(FileType) - {FileType.HARDLINK}:
         each = info(b"a", type_, linkname=b"x" if type_ is LINK else b"")
         assert compare(each, each) == ""
 

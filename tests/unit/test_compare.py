@@ -213,7 +213,10 @@ def test_all_threads_of_the_pool_may_compare(tmp_path: Path) -> None:
         assert change.result(60).literal_bytes <= 8192
 
 
-def test_too_many_commands_end_in_one_literal(tmp_path: Path) -> None:
+def test_too_many_commands_end_in_one_literal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiered.rsync.compare._BYTES_PER_COMMAND", 256 << 10)
     old = Random(5).randbytes(40 * MIB)
     new = bytearray(old)
     for place in range(0, len(new), 8192):

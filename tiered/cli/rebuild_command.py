@@ -83,7 +83,7 @@ def _plan_report(plan: "RebuildPlan") -> Report:
         "volumes": list(plan.names),
         "size_bytes": plan.size_bytes,
     }
-    if thaw := plan.thaw:
+    if plan.lost and (thaw := plan.thaw):
         wait = f", ready in about {format_duration(thaw.wait_s)}" if thaw.wait_s else ""
         lines.append(
             f"thaw plan: {format_count(len(thaw.ask), 'object')} to thaw, "

@@ -56,7 +56,8 @@ from tiered.engine.spool import scratch_file
 from tiered.engine.upload import put_new
 from tiered.engine.written import SourceTree, WrittenSet
 
-_LEAST_PIECE = 128 << 10
+_LEAST_PIECE = SMALL_BYTES
+"""What is packed with others is never cut."""
 _MOST_PIECE = 16 << 20
 _PIECES_PER_VOLUME = 8
 _BATCHES_AHEAD = 32

@@ -20,7 +20,7 @@ from tiered.engine.context import Context
 from tiered.engine.native.known_volumes import ColdVolume, KnownVolumes
 from tiered.engine.native.schedule import VolumeNumbers
 from tiered.engine.native.whole_volumes import BAD, WholeVolumes
-from tiered.errors import ArchiveDamaged, Frozen, StoreError
+from tiered.errors import ArchiveDamaged, Corrupt, Frozen, StoreError
 
 _OPEN_BYTES = 1 << 20
 _TABLES = 32
@@ -42,11 +42,11 @@ class OpenRun:
         self, volumes: "ColdVolumes", volume: ColdVolume, run: FrameRun
     ) -> None:
         self._volumes, self._volume, self._run = volumes, volume, run
-        self._reader = volumes.reader(volume)
         self._sealed: memoryview | None = None
         self._failure: Exception = ArchiveDamaged("")
         self._payload, self._start, self._end = b"", 0, 0
         try:
+            self._reader = volumes.reader(volume)
             self._at, length = self._reader.sealed_range(
                 run.stored_start, run.stored_length
             )
@@ -108,6 +108,7 @@ class ColdVolumes:
         numbers: VolumeNumbers,
     ) -> None:
         self._context, self._numbers = context, numbers
+        self._collection = collection
         self._lock = Lock()
         self._known: dict[int, ColdVolume] = {}
         self._readers: dict[str, RangeReader] = {}
@@ -158,10 +159,10 @@ class ColdVolumes:
     def rescue_frame(self, volume: ColdVolume, frame: int, failure: Exception) -> bytes:
         """A frame that was read and is not right, from another copy or alone."""
         self._rescue(volume)
-        reader = self.reader(volume)
         start = volume.table.stored_start(frame)
         length = volume.table.stored_start(frame + 1) - start
         try:
+            reader = self.reader(volume)
             at, count = reader.sealed_range(start, length)
             stored = reader.open(start, length, self.sealed(volume, at, count))
             return unpack_frame(stored, volume.table.sizes[frame])
@@ -184,7 +185,19 @@ class ColdVolumes:
         whole = self._whole.read(volume, start, length)
         if whole is not None or self._ranges is None:
             return whole or b""
-        return self._ranges.get_range(volume.name.name, start, length)
+        name = volume.name.name
+        try:
+            return self._ranges.get_range(name, start, length)
+        except StoreError as e:
+            if type(e) is StoreError and self._is_short(volume):
+                raise Corrupt(f"{name} is shorter than it should be") from e
+            raise
+
+    def _is_short(self, volume: ColdVolume) -> bool:
+        """Does the store say that the object ends too early?"""
+        name, stat = volume.name.name, self._context.store.extras.stat
+        entry = stat.stat(name) if stat else self._collection.sizes[name]
+        return entry.size < volume.object.size
 
     def _rescue(self, volume: ColdVolume) -> None:
         """Have the volume as a file, if there may be a copy that is whole."""

@@ -75,12 +75,15 @@ def run_native_restore(
     Raises:
         TargetError: The target is in use, and nothing was asked for or written;
             or it is full.
+        PassphraseError: Nothing opens the volumes, and nothing was asked for or
+            written.
         ArchiveDamaged: Some files cannot be restored, as what holds them is
             damaged.  All others were.
         TieredError: Files written so far are whole and stay.
     """
     is_new = not os.path.lexists(request.target) or not _holds_something(request.target)
     check_target(request.target, force=request.force)
+    _check_key(context, plan)
     if thaw := context.store.extras.thaw:
         thaw_and_wait(thaw, plan.names, context.cache, context.clock, context.monitor)
     _keep_freed_memory()
@@ -290,6 +293,26 @@ class _Restore:
             hint="All others were.  The warnings above name each; look for another "
             "copy of the volume.",
         ) from error
+
+
+def _check_key(context: Context, plan: NativeRestorePlan) -> None:
+    """Whoever waits hours for a thaw must be able to open what comes of it.
+
+    The cache may hold all hot objects as they are when decrypted, so nothing may
+    have asked for a key yet.  One volume that opens is enough: all are sealed alike.
+    """
+    numbers = VolumeNumbers()
+    failure: ArchiveDamaged | None = None
+    with ColdVolumes(context, plan.collection, plan.chain, numbers) as volumes:
+        for number in numbers.of([volume.row for volume in plan.volumes]):
+            try:
+                volumes.reader(volumes.volume(number))
+            except ArchiveDamaged as e:  # of this one, or there is no key
+                failure = failure or e
+            else:
+                return
+    if failure:
+        raise failure
 
 
 def _holds_something(target: bytes) -> bool:

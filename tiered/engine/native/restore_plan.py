@@ -7,6 +7,7 @@ from tiered.archive.collection import Chain, Collection
 from tiered.archive.columns import REGULAR, WITH_LINK
 from tiered.archive.extents import Extent
 from tiered.archive.fileinfo import FileType
+from tiered.archive.index import VolumeRow
 from tiered.archive.paths import PathKey, split_path
 from tiered.cold.plan import ThawPlan
 from tiered.cold.run import look
@@ -28,6 +29,7 @@ _HARDLINK = FileType.HARDLINK.value[0]
 class VolumeRead:
     """One volume that holds something to restore."""
 
+    row: VolumeRow
     name: str
     size_bytes: int
     """That are read of it."""
@@ -84,7 +86,8 @@ def plan_native_restore(
         for number in sorted(needed, key=numbers.row):
             runs = cover(volumes.table(number), needed[number].done(), settings)
             size = sum(run.stored_length for run in runs)
-            reads.append(VolumeRead(volumes.name(number).name, size))
+            row, name = numbers.row(number), volumes.name(number).name
+            reads.append(VolumeRead(row, name, size))
     thaw = context.store.extras.thaw
     names = [read.name for read in reads]
     return NativeRestorePlan(

@@ -23,7 +23,8 @@ Range = tuple[int, int]
 """Start and end in the content of a volume."""
 
 _TOUCHING_BYTES = 8192
-"""Ranges this close are one: between them are headers, and no frame of its own."""
+"""Ranges this close are one: between them are headers, as a rule no whole frame."""
+_NOWHERE = -1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,24 +78,24 @@ class JoinedRanges:
 
     def __init__(self) -> None:
         self._ranges: list[Range] = []
-        self._start = self._end = 0
+        self._start = self._end = _NOWHERE
 
     def add(self, start: int, end: int) -> None:
         if self._start <= start <= self._end + _TOUCHING_BYTES:
             if end > self._end:
                 self._end = end
             return
-        if self._end:
+        if self._end != _NOWHERE:
             self._ranges.append((self._start, self._end))
         self._start, self._end = start, end
 
     def done(self) -> list[Range]:
         """All ranges, sorted, none of them near another."""
-        ranges = sorted([*self._ranges, (self._start, self._end)])
-        self._ranges, self._start, self._end = [], *ranges[0]
-        for start, end in ranges[1:]:
-            self.add(start, end)
-        return [*self._ranges, (self._start, self._end)]
+        joined = JoinedRanges()
+        for start, end in sorted([*self._ranges, (self._start, self._end)]):
+            joined.add(start, end)
+        last = joined._start, joined._end
+        return [*joined._ranges, last] if last[1] != _NOWHERE else []
 
 
 def cover(
@@ -138,7 +139,9 @@ def plan_runs(
         ends = [frames.content_start(read.last + 1) for read in reads]
         parts = split_segments(wanted, ends)
         runs += [
-            Run(volume, read, part) for read, part in zip(reads, parts, strict=True)
+            Run(volume, read, part)
+            for read, part in zip(reads, parts, strict=True)
+            if part
         ]
     return runs
 
