@@ -1,14 +1,19 @@
 """Frames: any range reads back; the program zstd reads the whole."""
 
+import io
 import shutil
 import subprocess
+import sys
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tiered.codec.frames import (
+    MAX_FRAME_BYTES,
     FrameSize,
+    FrameStream,
     FrameTable,
     pack_frame,
     pack_seek_table,
@@ -16,6 +21,11 @@ from tiered.codec.frames import (
     unpack_frame,
 )
 from tiered.errors import ArchiveDamaged
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 contents = st.lists(st.binary(min_size=1, max_size=500), min_size=1, max_size=20)
 
@@ -73,3 +83,62 @@ def test_a_cut_table_is_refused(cut: int) -> None:
     for damaged in (table[:-cut], table[cut:]):
         with pytest.raises(ArchiveDamaged, match="seek table"):
             parse_seek_table(damaged)
+
+
+ONE = pack_frame(b"x" * 100, 1)
+WITHOUT_CHECKSUM = zstd.compress(b"x" * 100)
+WITHOUT_SIZE = zstd.ZstdCompressor().compress(
+    b"x" * 100, zstd.ZstdCompressor.FLUSH_FRAME
+)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        ONE[:-1],
+        ONE + b"x",
+        ONE + ONE,
+        ONE + pack_frame(b"", 1),
+        pack_frame(b"", 1) + ONE,
+        WITHOUT_CHECKSUM,
+        WITHOUT_SIZE,
+        pack_seek_table([]) + ONE,
+        b"",
+        b"x" * 100,
+    ],
+)
+def test_only_one_frame_with_size_and_checksum_is_taken(frame: bytes) -> None:
+    for stored in {len(frame), len(ONE)}:
+        with pytest.raises(ArchiveDamaged):
+            unpack_frame(frame, FrameSize(stored, 100))
+    assert unpack_frame(ONE, FrameSize(len(ONE), 100)) == b"x" * 100
+
+
+@pytest.mark.parametrize("claimed", [-1, 99, 101, MAX_FRAME_BYTES + 1, 1 << 63])
+def test_another_size_is_refused(claimed: int) -> None:
+    with pytest.raises(ArchiveDamaged):
+        unpack_frame(ONE, FrameSize(len(ONE), claimed))
+
+
+def test_what_unpacks_to_more_than_it_says_takes_no_memory() -> None:
+    """A second frame behind the first is a thousand times as long."""
+    bomb = ONE + pack_frame(bytes(1 << 26), 1)
+    tracemalloc.start()
+    with pytest.raises(ArchiveDamaged):
+        unpack_frame(bomb, FrameSize(len(bomb), 100))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_a_stream_gives_no_window_larger_than_a_frame() -> None:
+    options = {
+        int(zstd.CompressionParameter.window_log): 25,
+        int(zstd.CompressionParameter.checksum_flag): 1,
+    }
+    wide = zstd.ZstdCompressor(options=options)
+    frame = wide.compress(bytes(1 << 20)) + wide.flush()
+    with pytest.raises(ArchiveDamaged):
+        FrameStream(io.BytesIO(frame)).read(1)
+    largest = pack_frame(bytes(MAX_FRAME_BYTES), 1)
+    assert FrameStream(io.BytesIO(largest)).read(1) == b"\0"

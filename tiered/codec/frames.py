@@ -30,6 +30,11 @@ MAX_FRAME_BYTES = 4 << 20
 """Largest content of one frame; a reader refuses more."""
 
 _SKIPPABLE, _SEEKABLE = 0x184D2A5E, 0x8F92EAB1
+_CHECKSUM_BIT = 1 << 2
+_DESCRIPTOR_AT = 4
+"""Where a frame's header says what is in it  [RFC 8878, 3.1.1.1.1]."""
+_LARGEST_WINDOW = {int(zstd.DecompressionParameter.window_log_max): 22}
+"""That of a frame of `MAX_FRAME_BYTES`."""
 _LEVEL = int(zstd.CompressionParameter.compression_level)
 _WITH_CHECKSUM = {int(zstd.CompressionParameter.checksum_flag): 1}
 _HEAD = struct.Struct("<II")
@@ -94,18 +99,27 @@ def unpack_frame(frame: bytes, size: FrameSize, limit: int = MAX_FRAME_BYTES) ->
     """The content of one frame, of at most `limit` bytes.
 
     Raises:
-        ArchiveDamaged: It is not a frame of that size, or fails its checksum.
+        ArchiveDamaged: It is not one frame of that size, lacks content size or
+            checksum, or fails its checksum.
+
+    Cost: Memory of the content that `size` says, whatever the frame holds.
     """
-    if size.content > limit:
+    if not 0 <= size.content <= limit:
         raise ArchiveDamaged(f"a frame claims {size.content} bytes of content")
+    decompressor = zstd.ZstdDecompressor()
     try:
-        if zstd.get_frame_info(frame).decompressed_size != size.content:
+        about = zstd.get_frame_info(frame)
+        if about.decompressed_size != size.content or len(frame) != size.stored:
             raise ArchiveDamaged("a frame has another size than its table says")
-        content = zstd.decompress(frame)
+        if not frame[_DESCRIPTOR_AT] & _CHECKSUM_BIT or about.dictionary_id:
+            raise ArchiveDamaged("a frame has no checksum, or needs a dictionary")
+        content = decompressor.decompress(frame, max(1, size.content))
     except zstd.ZstdError as e:
         raise ArchiveDamaged(f"a frame does not decompress: {e}") from None
-    if len(content) != size.content or len(frame) != size.stored:
-        raise ArchiveDamaged("a frame has another size than its table says")
+    if len(content) != size.content or not decompressor.eof:
+        raise ArchiveDamaged("a frame is cut off")
+    if decompressor.unused_data:
+        raise ArchiveDamaged("something stands behind a frame")
     return content
 
 
@@ -117,7 +131,7 @@ class FrameStream:
     """
 
     def __init__(self, source: BinaryIO) -> None:
-        self._stream = zstd.ZstdFile(source)
+        self._stream = zstd.ZstdFile(source, options=_LARGEST_WINDOW)
 
     def read(self, size: int, /) -> bytes:
         try:
