@@ -34,20 +34,33 @@ def _place(root: Path, path: str) -> Path:
     return root / path
 
 
+def _read(place: Path) -> bytes:
+    if place.is_fifo():
+        raise BlockingIOError(place)  # opening one waits for a writer, for ever
+    return place.read_bytes()
+
+
 def write(path: str, size: int, seed: int, root: Path) -> None:
     place = _place(root, path)
     place.unlink(missing_ok=True)
     place.write_bytes(Random(seed).randbytes(size))
 
 
+def _content(place: Path) -> bytes:
+    """Of a regular file: nothing ever comes out of a FIFO."""
+    if not place.is_file():
+        raise IsADirectoryError(place)
+    return place.read_bytes()
+
+
 def insert(path: str, at: int, data: bytes, root: Path) -> None:
-    old = (root / path).read_bytes()
+    old = _content(root / path)
     at %= len(old) + 1
     (root / path).write_bytes(old[:at] + data + old[at:])
 
 
 def cut(path: str, at: int, size: int, root: Path) -> None:
-    old = (root / path).read_bytes()
+    old = _content(root / path)
     at %= len(old) + 1
     (root / path).write_bytes(old[:at] + old[at + size :])
 
