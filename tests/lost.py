@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.engine import Archive, open_archive
@@ -57,6 +57,22 @@ def _hot_side(archive: Archive, collection: Collection, found: BackupSet) -> Hot
             layouts=[index.layout(n) for n in index.layout_numbers],
             signatures=read_fully(FrameStream(signatures), 1 << 30),
         )
+
+
+def check_hot_sides(archive: Archive, before: dict[SetId, HotSide]) -> None:
+    """What was made again says what was lost."""
+    after = hot_sides(archive)
+    assert after.keys() == before.keys()
+    for set_id, old in before.items():
+        new = after[set_id]
+        assert new.rows == old.rows
+        assert new.layouts == old.layouts
+        assert new.signatures == old.signatures
+        mine, theirs = new.manifest, old.manifest
+        assert (mine.host, mine.source) == (theirs.host, theirs.source)
+        assert mine.volumes == theirs.volumes
+        unlike = {"stored_bytes": 0}
+        assert replace(mine.totals, **unlike) == replace(theirs.totals, **unlike)
 
 
 def lose(archive: Archive, losses: Iterable[tuple[BackupSet, str]]) -> None:

@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,9 +12,16 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine import Archive, open_archive
-from tests.lost import HOT, HotSide, elsewhere, hot_sides, lose, rebuild, sets
-from tiered.archive.object_name import SetId
+from tests.engine import open_archive
+from tests.lost import (
+    HOT,
+    check_hot_sides,
+    elsewhere,
+    hot_sides,
+    lose,
+    rebuild,
+    sets,
+)
 from tiered.archive.style import Style
 from tiered.testing.tree import Seen, differences, snapshot
 
@@ -184,18 +190,3 @@ def test_what_was_lost_is_made_again(
         assert rebuild(other).made == []
         assert other.said.warnings == []
         assert list((work / "other" / "scratch").iterdir()) == []
-
-
-def check_hot_sides(archive: Archive, before: dict[SetId, HotSide]) -> None:
-    after = hot_sides(archive)
-    assert after.keys() == before.keys()
-    for set_id, old in before.items():
-        new = after[set_id]
-        assert new.rows == old.rows
-        assert new.layouts == old.layouts
-        assert new.signatures == old.signatures
-        mine, theirs = new.manifest, old.manifest
-        assert (mine.host, mine.source) == (theirs.host, theirs.source)
-        assert mine.volumes == theirs.volumes
-        unlike = {"stored_bytes": 0}
-        assert replace(mine.totals, **unlike) == replace(theirs.totals, **unlike)
