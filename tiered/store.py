@@ -29,7 +29,7 @@ Rules that hold for every store, and that `tiered.testing.contract` checks:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from tiered.errors import StoreError
 
@@ -62,6 +62,25 @@ class Source(Protocol):
 
     def open(self) -> BinaryIO:
         """A new stream from byte 0; the caller closes it."""
+
+
+@runtime_checkable
+class Linkable(Protocol):
+    """A source that can be kept instead of being copied."""
+
+    def link(self, folder: int, name: str) -> bool:
+        """Give the file that holds the bytes a name, if that is possible.
+
+        It is possible once, as two copies that share their disk blocks would be
+        damaged together; on Linux; and within one file system.
+
+        Args:
+            folder: Descriptor of the directory.
+            name: Not taken.
+
+        Returns:
+            False if nothing was done: copy the bytes.
+        """
 
 
 class PutMode(Enum):

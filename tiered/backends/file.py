@@ -29,7 +29,7 @@ from tiered.errors import (
     StoreMissing,
 )
 from tiered.names import RESERVED_END, check_name
-from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store import Entry, Extras, Linkable, PutMode, Source
 
 _COPY_BYTES = 1 << 20
 
@@ -72,10 +72,8 @@ class FileStore:
         with self._errors_as_ours("put", name):
             self._make_folder(target.parent)
             try:
-                with source.open() as src, part.open("xb") as dst:
-                    shutil.copyfileobj(src, dst, _COPY_BYTES)
-                    dst.flush()  # fsync knows nothing of Python's buffer
-                    self._sync(dst.fileno())
+                if not self._link(source, part):
+                    self._copy(source, part)
                 if mode is PutMode.CREATE:
                     target.hardlink_to(part)  # the one call that refuses atomically
                 else:
@@ -84,6 +82,25 @@ class FileStore:
                 with suppress(FileNotFoundError):
                     part.unlink()
             self._sync_folders(target.parent)
+
+    def _link(self, source: Source, part: Path) -> bool:
+        if not isinstance(source, Linkable):
+            return False
+        folder = os.open(part.parent, os.O_RDONLY)
+        try:
+            if not source.link(folder, part.name):
+                return False
+        finally:
+            os.close(folder)
+        with part.open("rb") as linked:
+            self._sync(linked.fileno())
+        return True
+
+    def _copy(self, source: Source, part: Path) -> None:
+        with source.open() as src, part.open("xb") as dst:
+            shutil.copyfileobj(src, dst, _COPY_BYTES)
+            dst.flush()  # fsync knows nothing of Python's buffer
+            self._sync(dst.fileno())
 
     def get(self, name: str) -> BinaryIO:
         with self._errors_as_ours("get", name):

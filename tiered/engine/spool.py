@@ -7,6 +7,7 @@ however it ends, and nobody else can read them.
 import hashlib
 import io
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +35,35 @@ class SpoolSource:
 
     def close(self) -> None:
         self.file.close()
+
+
+def make_spool(folder: Path) -> BinaryIO:
+    """A nameless file, which `link_spool` can name where the system knows how to.
+
+    It gets the mode that any new file of this user gets, as a name may be all that
+    it lacks to become an object.
+
+    Raises:
+        OSError: The folder is missing, full or read-only.
+    """
+    if sys.platform == "linux":
+        flags = os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC
+        with suppress(OSError):  # not every file system has them
+            return os.fdopen(os.open(folder, flags, 0o666), "w+b")
+    return tempfile.TemporaryFile(dir=folder)
+
+
+def link_spool(file: BinaryIO, folder: int, name: str) -> None:
+    """Name the file that `make_spool` made.
+
+    Raises:
+        OSError: It lies on another file system, had a name before, or the system
+            cannot do this.  Nothing has been done.
+    """
+    # with a descriptor link follows the symbolic link, as linkat(2) can
+    os.link(
+        f"/proc/self/fd/{file.fileno()}", name, dst_dir_fd=folder, follow_symlinks=True
+    )
 
 
 def open_spool(file: BinaryIO) -> BinaryIO:

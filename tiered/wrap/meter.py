@@ -8,7 +8,7 @@ from threading import Lock
 from typing import BinaryIO, TypeVar
 
 from tiered.errors import TieredError
-from tiered.store import Extras, Frost, PutMode, Source, Store, Thaw
+from tiered.store import Extras, Frost, Linkable, PutMode, Source, Store, Thaw
 from tiered.wrap.stream import OpenStream, Relay, Streaming
 
 T = TypeVar("T")
@@ -121,6 +121,14 @@ class _CountedSource:
 
     def open(self) -> BinaryIO:
         return _Counted(self._inner.open(), self._meter, "put", "sent").as_binary()
+
+    def link(self, folder: int, name: str) -> bool:
+        if not isinstance(self._inner, Linkable):
+            return False
+        is_linked = self._inner.link(folder, name)
+        if is_linked:
+            self._meter.count("sent", self.size)
+        return is_linked
 
 
 class _CountedThaw:

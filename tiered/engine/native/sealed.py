@@ -6,24 +6,27 @@ MD5 that some stores ask for is another matter: it is made when it is asked for.
 
 import hashlib
 import os
-import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 from blake3 import blake3
 
 from tiered.codec.envelope import Envelope
-from tiered.engine.spool import open_spool, scratch_errors
+from tiered.engine.spool import link_spool, make_spool, open_spool, scratch_errors
 
 _READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class SealedObject:
-    """A `tiered.store.Source` over a finished spool file; `close` frees its disk."""
+    """A `tiered.store.Source` over a finished spool file; `close` frees its disk.
+
+    A local store keeps the spool file itself: it is `Linkable`.
+    """
 
     file: BinaryIO
     size: int
@@ -31,6 +34,8 @@ class SealedObject:
     """BLAKE3 of the stored bytes."""
     front: bytes
     """What stands before the payload: age header and nonce, or nothing."""
+    _may_link: Lock = field(default_factory=Lock, repr=False)
+    """Held from the first link on."""
 
     @cached_property
     def md5(self) -> str | None:
@@ -43,6 +48,15 @@ class SealedObject:
 
     def open(self) -> BinaryIO:
         return open_spool(self.file)
+
+    def link(self, folder: int, name: str) -> bool:
+        if not self._may_link.acquire(blocking=False):
+            return False
+        try:
+            link_spool(self.file, folder, name)
+        except OSError:  # another file system, or one without nameless files
+            return False
+        return True
 
     def close(self) -> None:
         self.file.close()
@@ -96,7 +110,7 @@ class _Hashing:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         with scratch_errors(folder):
-            self.file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `SealedFile`
+            self.file = make_spool(folder)
         self.hash = blake3()
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
