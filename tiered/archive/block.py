@@ -11,18 +11,24 @@ import msgspec
 
 from tiered.archive.columns import (
     DEVICES,
+    FIRST_TIME_NS,
     HASH_BYTES,
+    LAST_TIME_NS,
     REGULAR,
+    SPARSE,
     TYPES,
     WITH_LINK,
     Columns,
     count_types,
 )
-from tiered.archive.paths import split_path
+from tiered.archive.fileinfo import FileType
+from tiered.archive.paths import check_order, check_paths
 from tiered.errors import ArchiveDamaged
 
 T = TypeVar("T")
 _MOST = 1 << 62
+_MODES = 0o7777
+_HARDLINK = FileType.HARDLINK.value[0]
 _UNKNOWN = -(1 << 62)
 """What stands for a ctime that is not known."""
 
@@ -76,7 +82,7 @@ def dump_columns(columns: Columns) -> bytes:
 
 
 def parse_columns(data: bytes, owners: int, volumes: int) -> Columns:
-    """A block, checked: columns that do not fit together are an error.
+    """A block, checked: what no writer makes is an error.
 
     Args:
         data: Its content.
@@ -84,17 +90,22 @@ def parse_columns(data: bytes, owners: int, volumes: int) -> Columns:
         volumes: Rows of the table of volumes.
 
     Raises:
-        ArchiveDamaged: It does not parse, or points out of a table.
+        ArchiveDamaged: It does not parse, its columns do not fit together, it
+            points out of a table, or a path is odd or out of order.
     """
     wire = decode(data, _Wire)
     _check_lengths(wire)
     _check_values(wire, owners, volumes)
+    _check_extents(wire)
+    _check_links(wire)
+    check_paths(wire.paths)
+    check_order(wire.paths)
     offsets = []
     end = 0
     for gap, length in zip(wire.extent_gaps, wire.extent_lengths, strict=True):
         offsets.append(end + gap)
         end += gap + length
-    if offsets and min(offsets) < 0:
+    if offsets and not 0 <= min(offsets) <= max(offsets) < _MOST:
         raise _unfit()
     return Columns(
         paths=wire.paths,
@@ -145,7 +156,10 @@ def _check_lengths(wire: _Wire) -> None:
 def _check_values(wire: _Wire, owners: int, volumes: int) -> None:
     count = len(wire.paths)
     ranges = (
+        (wire.modes, 0, _MODES + 1),
         (wire.owners, 0, owners),
+        (wire.mtimes_ns, FIRST_TIME_NS, LAST_TIME_NS + 1),
+        (wire.flags, 0, SPARSE + 1),
         (wire.extent_volumes, 0, volumes),
         (wire.xattrs, 0, count),
         (wire.extent_lengths, 1, _MOST),
@@ -155,16 +169,31 @@ def _check_values(wire: _Wire, owners: int, volumes: int) -> None:
     bad = any(v and not low <= min(v) <= max(v) < high for v, low, high in ranges)
     if bad or not set(wire.types) <= TYPES.keys():
         raise _unfit()
+
+
+def _check_extents(wire: _Wire) -> None:
+    """Of each file they are as long as it is; nothing else has a size."""
     if sum(wire.extent_counts) != len(wire.extent_volumes):
         raise _unfit()
     lengths = iter(wire.extent_lengths)
-    files = (s for s, t in zip(wire.sizes, wire.types, strict=True) if t == REGULAR)
-    for size, parts in zip(files, wire.extent_counts, strict=True):
-        if sum(islice(lengths, parts)) != size:
+    sizes = iter(wire.extent_counts)
+    for size, kind in zip(wire.sizes, wire.types, strict=True):
+        wanted = sum(islice(lengths, next(sizes))) if kind == REGULAR else 0
+        if size != wanted:
             raise _unfit()
-    if any(b".." in path for path in wire.paths):
-        for path in wire.paths:
-            split_path(path)  # refuses a component `..`
+
+
+def _check_links(wire: _Wire) -> None:
+    """What a hard link is to is a path, as any other."""
+    if _HARDLINK in wire.types:
+        links = iter(wire.links)
+        kinds = (kind for kind in wire.types if kind in WITH_LINK)
+        hard = [
+            link for link, kind in zip(links, kinds, strict=True) if kind == _HARDLINK
+        ]
+        if not all(hard):
+            raise _unfit()
+        check_paths(hard)
 
 
 def _unfit() -> ArchiveDamaged:

@@ -23,6 +23,11 @@ DEVICES = (FileType.CHARDEV.value[0], FileType.BLOCKDEV.value[0])
 TYPES: dict[int, FileType | None] = {t.value[0]: t for t in FileType}
 TYPES[GONE] = None
 
+FIRST_TIME_NS, LAST_TIME_NS = -(1 << 63), (1 << 63) - 1
+"""From 1677 to 2262: a file of another time gets the nearest of these."""
+LAST_ID = (1 << 32) - 2
+"""The largest number of a user or a group."""
+
 Xattrs = tuple[tuple[bytes, bytes], ...]
 
 

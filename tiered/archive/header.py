@@ -14,7 +14,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from tiered.archive.columns import Owner, Xattrs
+from tiered.archive.columns import (
+    FIRST_TIME_NS,
+    LAST_ID,
+    LAST_TIME_NS,
+    Owner,
+    Xattrs,
+)
 from tiered.archive.fileinfo import FileType
 from tiered.archive.pax import pack_records
 from tiered.archive.tar import padding
@@ -33,6 +39,7 @@ _TAIL = struct.Struct("c100s8s32s32s16s")
 """type, link name, magic, user, group, device."""
 _MAGIC = b"ustar\x0000"
 _NS = 1_000_000_000
+_MODES = 0o7777
 _MAX_ID = 1 << 21
 _MAX_SIZE = 1 << 33
 _MAX_TEXT = 31
@@ -200,16 +207,18 @@ def records_bytes(block: bytes) -> int | None:
 def _parse_block(block: bytes) -> tuple[bytes, int, Attributes]:
     _check(block)
     name, prefix = _string(block[:100]), _string(block[345:500])
-    digits = block[500:509]
-    if not digits.isdigit():
+    digits, mode = block[500:509], _octal(block[100:108])
+    if not digits.isdigit() or any(block[509:512]):
         raise ArchiveDamaged("a tar header has no nanoseconds")
+    if mode > _MODES:
+        raise ArchiveDamaged(f"a tar header has the mode {mode:o}")
     try:
         kind = FileType(block[156:157])
     except ValueError:
         raise ArchiveDamaged(f"a tar member of type {block[156:157]!r}") from None
     attributes = Attributes(
         type=kind,
-        mode=_octal(block[100:108]),
+        mode=mode,
         owner=Owner(
             _octal(block[108:116]),
             _octal(block[116:124]),
@@ -259,7 +268,7 @@ def _id(records: Mapping[bytes, bytes], key: bytes, otherwise: int) -> int:
     text = records.get(key)
     if text is None:
         return otherwise
-    if not _ID.fullmatch(text):
+    if not _ID.fullmatch(text) or int(text) > LAST_ID:
         raise ArchiveDamaged("a tar extended header has a bad number")
     return int(text)
 
@@ -272,7 +281,10 @@ def _time_ns(records: Mapping[bytes, bytes], otherwise: int) -> int:
     if not match:
         raise ArchiveDamaged("a tar extended header has a bad time")
     time_ns = int(match[2]) * _NS + int(match[3])
-    return -time_ns if match[1] else time_ns
+    time_ns = -time_ns if match[1] else time_ns
+    if not FIRST_TIME_NS <= time_ns <= LAST_TIME_NS:
+        raise ArchiveDamaged("a tar extended header has a bad time")
+    return time_ns
 
 
 def _decimal(time_ns: int) -> bytes:

@@ -18,13 +18,24 @@ import msgspec
 
 from tiered.archive.block import decode, dump_columns, parse_columns
 from tiered.archive.columns import Columns, IndexRow, Owner, Places, Renumber
-from tiered.archive.paths import PathKey, split_path
+from tiered.archive.index_footer import BLOCK_ROWS as BLOCK_ROWS
+from tiered.archive.index_footer import (
+    HEAD_BYTES,
+    MAGIC,
+    MAX_BLOCK_BYTES,
+    MAX_TABLE_BYTES,
+    Footer,
+    LayoutRow,
+    check_footer,
+    check_magic,
+)
+from tiered.archive.index_footer import BlockRow as BlockRow
+from tiered.archive.paths import PathKey, check_order, split_path
 from tiered.errors import ArchiveDamaged
 
-BLOCK_ROWS = 4096
 _BLOCK_EXTENTS = 1 << 16
-MAGIC = b"tiered index 1\n"
-
+_BLOCK_BYTES = 4 << 20
+"""Of content: a block that has more, as paths or attributes are long, is cut in two."""
 _TAIL = struct.Struct("<II")
 _TAIL_MAGIC = 0x58444954
 _SAME = Renumber()
@@ -58,32 +69,6 @@ class VolumeLayout:
     """Bytes of what each frame holds."""
 
 
-class BlockRow(msgspec.Struct, array_like=True):
-    """Where a block lies in the object."""
-
-    first_path: bytes
-    offset: int
-    stored: int
-    content: int
-    rows: int
-
-
-class _LayoutRow(msgspec.Struct, array_like=True):
-    number: int
-    size: int
-    front: bytes
-    offset: int
-    stored: int
-    content: int
-
-
-class _Footer(msgspec.Struct, array_like=True):
-    owners: list[tuple[int, int, bytes, bytes]]
-    volumes: list[tuple[int, int]]
-    blocks: list[BlockRow]
-    layouts: list[_LayoutRow]
-
-
 @dataclass(slots=True)
 class IndexWriter:
     """Writes an index in one pass; rows come in archive order.
@@ -102,7 +87,7 @@ class IndexWriter:
     _owners: dict[Owner, int] = field(default_factory=dict)
     _volumes: dict[VolumeRow, int] = field(default_factory=dict)
     _blocks: list[BlockRow] = field(default_factory=list)
-    _layouts: list[_LayoutRow] = field(default_factory=list)
+    _layouts: list[LayoutRow] = field(default_factory=list)
     _position: int = 0
 
     def volume(self, row: VolumeRow) -> int:
@@ -139,7 +124,7 @@ class IndexWriter:
         content = msgspec.msgpack.encode((layout.stored, layout.content))
         frame = self.pack(content)
         self._layouts.append(
-            _LayoutRow(
+            LayoutRow(
                 layout.number,
                 layout.size,
                 layout.front,
@@ -158,7 +143,7 @@ class IndexWriter:
         owners = [(o.uid, o.gid, o.uname, o.gname) for o in self._owners]
         volumes = [(v.set_end_s, v.number) for v in self._volumes]
         content = msgspec.msgpack.encode(
-            _Footer(owners, volumes, self._blocks, self._layouts)
+            Footer(owners, volumes, self._blocks, self._layouts)
         )
         frame = self.pack(content)
         self._put(_TAIL.pack(len(content), len(frame)) + frame)
@@ -173,12 +158,21 @@ class IndexWriter:
     def _end_block(self) -> None:
         if not self._position:
             self._put(MAGIC)
-        columns = self._columns
-        if len(columns):
-            content = dump_columns(columns)
-            frame = self.pack(content)
-            self._put_block(columns.paths[0], len(columns), frame, len(content))
+        if len(self._columns):
+            self._write_block(self._columns)
             self._columns = Columns()
+
+    def _write_block(self, columns: Columns) -> None:
+        content, count = dump_columns(columns), len(columns)
+        if len(content) > _BLOCK_BYTES and count > 1:
+            for start, stop in ((0, count // 2), (count // 2, count)):
+                half = Columns()
+                half.extend(columns, start, stop, _SAME)
+                self._write_block(half)
+            return
+        if len(content) > MAX_BLOCK_BYTES:
+            raise ValueError(f"a path with {len(content)} bytes of attributes")
+        self._put_block(columns.paths[0], count, self.pack(content), len(content))
 
     def _put_block(self, first: bytes, rows: int, frame: bytes, content: int) -> None:
         self._blocks.append(BlockRow(first, self._position, len(frame), content, rows))
@@ -199,22 +193,28 @@ class IndexReader:
         unpack: Decompresses one block.
 
     Raises:
-        ArchiveDamaged: It is not an index, or its footer does not parse.
+        ArchiveDamaged: It is not an index, or its footer does not parse, or does not
+            fit to the object.
+        ConfigError: It is of another version.
 
-    Cost: Two reads; then one for each block that is asked for.
+    Cost: Three reads; then one for each block that is asked for.
     """
 
     def __init__(
         self, read: Callable[[int, int], bytes], size: int, unpack: Unpack
     ) -> None:
         self._read, self._unpack = read, unpack
-        if size < len(MAGIC) + 2 * _TAIL.size or read(0, len(MAGIC)) != MAGIC:
-            raise ArchiveDamaged("this is not an index of version 1")
-        footer = self._read_footer(size)
+        check_magic(read(0, min(size, HEAD_BYTES)))
+        footer, end = self._read_footer(size)
+        check_footer(footer, end)
         self.owners = tuple(Owner(*o) for o in footer.owners)
         self.volumes = tuple(VolumeRow(*v) for v in footer.volumes)
         self.block_rows = tuple(footer.blocks)
-        self._firsts = [split_path(b.first_path) for b in footer.blocks]
+        firsts = [b.first_path for b in footer.blocks]
+        self._firsts = [split_path(first) for first in firsts]
+        self._next = dict(
+            zip((b.offset for b in footer.blocks), firsts[1:], strict=False)
+        )
         self._layouts = {row.number: row for row in footer.layouts}
 
     @property
@@ -239,12 +239,15 @@ class IndexReader:
         """One block.
 
         Raises:
-            ArchiveDamaged: It does not decompress, or does not parse.
+            ArchiveDamaged: It does not decompress or parse, holds what no writer
+                makes, or its paths are not between those of its neighbours.
         """
         content = self._unpack(self.frame(block), block.content)
         columns = parse_columns(content, len(self.owners), len(self.volumes))
         if len(columns) != block.rows or columns.paths[0] != block.first_path:
             raise ArchiveDamaged("a block of an index is not the one it should be")
+        if after := self._next.get(block.offset):
+            check_order((columns.paths[-1], after))
         return columns
 
     def frame(self, block: BlockRow) -> bytes:
@@ -276,7 +279,8 @@ class IndexReader:
             raise ArchiveDamaged(f"an index does not know volume {number} of its set")
         content = self._unpack(self._read(row.offset, row.stored), row.content)
         stored, contents = decode(content, tuple[list[int], list[int]])
-        if len(stored) != len(contents) or min([1, *stored, *contents]) < 1:
+        fit = len(stored) == len(contents) > 0 and sum(stored) < row.size
+        if not fit or min(*stored, *contents) < 1:
             raise ArchiveDamaged(f"an index has wrong frames for volume {number}")
         return VolumeLayout(
             number=number,
@@ -286,13 +290,21 @@ class IndexReader:
             content=contents,
         )
 
-    def _read_footer(self, size: int) -> _Footer:
+    def _read_footer(self, size: int) -> tuple[Footer, int]:
+        """The footer, and where it begins."""
+        start = size - 2 * _TAIL.size
+        if start < len(MAGIC):
+            raise _without_end()
         stored, magic = _TAIL.unpack(self._read(size - _TAIL.size, _TAIL.size))
-        start = size - 2 * _TAIL.size - stored
+        start -= stored
         if magic != _TAIL_MAGIC or start < len(MAGIC):
-            raise ArchiveDamaged("the end of an index is missing")
+            raise _without_end()
         data = self._read(start, _TAIL.size + stored)
         content, again = _TAIL.unpack(data[: _TAIL.size])
-        if again != stored:
+        if again != stored or content > MAX_TABLE_BYTES:
             raise ArchiveDamaged("the end of an index is damaged")
-        return decode(self._unpack(data[_TAIL.size :], content), _Footer)
+        return decode(self._unpack(data[_TAIL.size :], content), Footer), start
+
+
+def _without_end() -> ArchiveDamaged:
+    return ArchiveDamaged("the end of an index is missing")

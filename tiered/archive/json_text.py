@@ -5,7 +5,7 @@ msgspec refuses these, so the standard library parses, and msgspec checks types.
 """
 
 import json
-from typing import Annotated, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import msgspec
 
@@ -64,11 +64,18 @@ def parse_versioned(data: bytes, kind: type[T], what: str) -> T:
     if head.format != FORMAT:
         raise ArchiveDamaged(f"{what} is not of the format tiered")
     if head.version != VERSION:
-        raise ConfigError(
-            f"{what} is of format version {head.version}, not {VERSION}",
-            hint=f"Use a version of tiered that reads format version {head.version}.",
-        )
+        refuse_version(what, head.version)
     return _convert(document, kind, what)
+
+
+def refuse_version(what: str, version: int) -> NoReturn:
+    """Raises:
+    ConfigError: `what`, as messages call it, is of a version that is not known.
+    """
+    raise ConfigError(
+        f"{what} is of format version {version}, not {VERSION}",
+        hint=f"Use a version of tiered that reads format version {version}.",
+    )
 
 
 def _load(data: bytes, what: str) -> object:

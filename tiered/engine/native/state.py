@@ -15,6 +15,7 @@ from tiered.archive.collection import BackupSet, Chain, Collection
 from tiered.archive.columns import GONE, Columns, Renumber
 from tiered.archive.filename import SetId
 from tiered.archive.index import IndexReader, IndexWriter
+from tiered.archive.paths import order_key as order_key
 from tiered.codec.frames import pack_frame
 from tiered.engine.context import Context
 from tiered.engine.fetch import cache_optional
@@ -34,11 +35,6 @@ class _Change(NamedTuple):
     row: int
     columns: Columns
     to: Renumber
-
-
-def order_key(path: bytes) -> bytes:
-    """Sorts joined paths as tuples of their components sort."""
-    return path.replace(b"/", b"\0")
 
 
 def pack_block(content: bytes) -> bytes:

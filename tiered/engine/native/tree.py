@@ -10,7 +10,13 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tiered.archive.columns import SPARSE, Columns, Owner
+from tiered.archive.columns import (
+    FIRST_TIME_NS,
+    LAST_TIME_NS,
+    SPARSE,
+    Columns,
+    Owner,
+)
 from tiered.archive.paths import split_path
 from tiered.engine.scan import OwnerNames, Unreadable
 from tiered.errors import SourceError
@@ -146,6 +152,11 @@ class Walk:
 
     def _end_batch(self) -> Columns:
         batch, self._batch = self._batch, Columns()
+        times = batch.mtimes_ns
+        if times and not FIRST_TIME_NS <= min(times) <= max(times) <= LAST_TIME_NS:
+            batch.mtimes_ns = [
+                max(FIRST_TIME_NS, min(time, LAST_TIME_NS)) for time in times
+            ]
         return batch
 
 
