@@ -59,8 +59,11 @@ class Bench:
         return f"multi://{self.root}/config.json?mode=mirror&onfail=abort"
 
     def tiered(self, *arguments: str, status: int = 0) -> str:
-        """Run it; returns its standard output."""
-        return self._run(TIERED, self.root / "cache-tiered", arguments, status)
+        """Run it; returns its standard output.  A new archive is of the other
+        program's style.
+        """
+        style = ("--style=duplicity",)
+        return self._run(TIERED, self.root / "cache-tiered", arguments, status, style)
 
     def duplicity(self, *arguments: str, status: int = 0) -> str:
         return self._run(DUPLICITY, self.root / "cache-duplicity", arguments, status)
@@ -72,10 +75,15 @@ class Bench:
         return sorted(p.name for p in folder.iterdir())
 
     def _run(
-        self, program: Path, cache: Path, arguments: tuple[str, ...], status: int
+        self,
+        program: Path,
+        cache: Path,
+        arguments: tuple[str, ...],
+        status: int,
+        more: tuple[str, ...] = (),
     ) -> str:
         require(program)
-        options = [*PREFIXES, f"--archive-dir={cache}", "--name=archive"]
+        options = [*PREFIXES, f"--archive-dir={cache}", "--name=archive", *more]
         options.append("--gpg-options=--s2k-count=65536" if self.encrypted else NO_KEY)
         done = subprocess.run(
             [program, *arguments, *options],

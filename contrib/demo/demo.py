@@ -35,8 +35,18 @@ def main() -> None:
     _make_tree(Path("source"))
     _tiered("full", "source", url, "--volsize", "8")
 
+    print("What you must keep: the passphrase, or this sheet, printed.  Best both.")
+    _tiered("key", "export", url, "--output", "sheet.txt")
+    sheet = Path("sheet.txt").read_text()
+    print(sheet)
+    Path("sheet.txt").unlink()
+
     print("Some files change: edits, a deletion, 1 MiB in the middle of the large one.")
     _change_tree(Path("source"))
+    _tiered("incremental", "source", url)
+
+    print("The large file gets another name: no data is stored again.")
+    Path("source/disk.img").rename("source/disk-2.img")
     _tiered("incremental", "source", url)
 
     print("What is there?  Volumes lie in cold/, everything else in hot/.")
@@ -46,8 +56,17 @@ def main() -> None:
         size_kib = sum(f.stat().st_size for f in files) // 1024
         print(f"    {part}/: {len(files)} objects, {size_kib} KiB")
 
-    print("\nRestore.  The volumes are sealed, so first comes a plan, then a wait.")
-    _tiered("restore", url, "restored")
+    print(
+        "\nOne file.  The index says in which volumes it lies; only these are thawed."
+    )
+    _tiered("restore", url, "note", "-r", "project03/part2/note0723.txt", "--dry-run")
+
+    print(
+        "The machine is lost, and the passphrase forgotten.  The key is typed from the"
+    )
+    print("sheet.  Volumes are sealed, so first comes a plan, then a wait.")
+    _type_key(sheet, Path("key.txt"))
+    _tiered("restore", url, "restored", "--identity", "key.txt", is_lost=True)
 
     found = differences(
         snapshot(Path("source"), link_times=True),
@@ -75,14 +94,25 @@ def _write_config(folder: Path) -> str:
     return f"multi://{folder}/config.json?mode=mirror&onfail=abort"
 
 
-def _tiered(*words: str) -> None:
+def _tiered(*words: str, is_lost: bool = False) -> None:
+    """Run it; on another machine, without passphrase, if the first one is lost."""
     command = ["tiered", *words]
     print(f"\n$ {shlex.join(command)}", flush=True)
-    options = ["--archive-dir", "cache", "--rehearsal-clock", "clock", "--progress"]
+    cache = "other-cache" if is_lost else "cache"
+    options = ["--archive-dir", cache, "--rehearsal-clock", "clock", "--progress"]
     program = Path(sys.executable).with_name("tiered")
-    env = {**os.environ, "PASSPHRASE": PASSPHRASE}
-    subprocess.run([program, *words, *options], env=env, check=True)
+    secret = {} if is_lost else {"PASSPHRASE": PASSPHRASE}
+    others = {k: v for k, v in os.environ.items() if k != "PASSPHRASE"}
+    subprocess.run([program, *words, *options], env=others | secret, check=True)
     print(flush=True)
+
+
+def _type_key(sheet: str, file: Path) -> None:
+    """As a person does: the groups of the sheet, in one line."""
+    start = sheet.index("AGE-SECRET-KEY-1")
+    groups = sheet[start : sheet.index("\n\n", start)]
+    file.touch(mode=0o600)
+    file.write_text("".join(groups.split()) + "\n")
 
 
 def _make_tree(root: Path) -> None:

@@ -8,33 +8,48 @@ shown.
 import fcntl
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.crash.machine import PASSPHRASE, PROGRAM, Machine, Result
 from tests.crash.world import make_source
+from tiered.archive.style import Style
 from tiered.rsync import library
 
 PASSWORD = "hunter-two-hundred"
+QUICK = ("--scrypt-work-factor", "3")
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """One encrypted full."""
-    root = tmp_path_factory.mktemp("archive") / "machine"
-    machine = Machine(root=root, options=(), env={"PASSPHRASE": PASSPHRASE})
-    make_source(machine.source, 1)
-    machine.call("full", "SOURCE", "URL").succeeded()
-    return machine
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Style], Machine]:
+    """One encrypted full of each style, made when a test needs it."""
+
+    @cache
+    def make(style: Style) -> Machine:
+        root = tmp_path_factory.mktemp(style.value) / "machine"
+        env = {"PASSPHRASE": PASSPHRASE}
+        machine = Machine(root=root, options=QUICK, env=env)
+        make_source(machine.source, 1)
+        words = ("full", "SOURCE", "URL", f"--style={style.value}")
+        machine.call(*words).succeeded()
+        return machine
+
+    return make
 
 
-@pytest.fixture
-def machine(archive: Machine, tmp_path: Path) -> Machine:
-    return archive.fork(tmp_path / "machine")
+@pytest.fixture(params=Style, ids=lambda style: style.value)
+def machine(
+    archives: Callable[[Style], Machine],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Machine:
+    return archives(request.param).fork(tmp_path / "machine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +65,8 @@ class Case:
     """Text in one of the hints."""
     env: tuple[tuple[str, str], ...] = (("PASSPHRASE", PASSPHRASE),)
     arrange: Callable[[Machine], object] = lambda machine: None
+    styles: tuple[Style, ...] = tuple(Style)
+    """Of the archives for which this is said."""
 
 
 def drop(*paths: str) -> Callable[[Machine], object]:
@@ -76,6 +93,9 @@ def entry(**more: object) -> str:
 
 
 RESTORE = ("restore", "URL", "ROOT/restored")
+PUBLIC = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+SAY_TIERED = ("--style", "tiered")
+DUPLICITY, TIERED = (Style.DUPLICITY,), (Style.TIERED,)
 CASES = {
     "no word": Case(
         words=(),
@@ -246,6 +266,16 @@ CASES = {
         error="the passphrase does not open '.*'",
         hint="Set PASSPHRASE",
         env=(("PASSPHRASE", PASSWORD),),
+        styles=DUPLICITY,
+    ),
+    "wrong passphrase for an inc, no cache": Case(
+        words=("inc", "SOURCE", "URL"),
+        status=31,
+        code="passphrase-wrong",
+        error="the passphrase does not open '.*'",
+        hint="Set PASSPHRASE",
+        env=(("PASSPHRASE", PASSWORD),),
+        arrange=drop("cache"),
     ),
     "no passphrase": Case(
         words=("full", "SOURCE", "URL"),
@@ -254,6 +284,17 @@ CASES = {
         error="no passphrase is given",
         hint="Set PASSPHRASE",
         env=(),
+        arrange=drop("cache"),
+    ),
+    "no passphrase for a new archive": Case(
+        words=("full", "SOURCE", "file://ROOT/tmp"),
+        status=31,
+        code="passphrase-wrong",
+        error="no passphrase is given",
+        hint="Set PASSPHRASE",
+        env=(),
+        arrange=drop("cache"),
+        styles=TIERED,
     ),
     "no passphrase, restore": Case(
         words=RESTORE,
@@ -263,12 +304,48 @@ CASES = {
         hint="Set PASSPHRASE",
         env=(),
     ),
+    "only the public key, an inc without cache": Case(
+        words=("inc", "SOURCE", "URL", "--recipient", PUBLIC),
+        status=31,
+        code="passphrase-wrong",
+        error="no passphrase is given",
+        hint="begin with `tiered full`",
+        env=(),
+        arrange=drop("cache"),
+        styles=TIERED,
+    ),
     "no gpg": Case(
         words=("full", "SOURCE", "URL", "--gpg-binary", "/nonexistent/gpg"),
         status=4,
         code="dependency-missing",
         error="the program '/nonexistent/gpg' cannot be run: No such file .*",
         hint="Install GnuPG",
+        styles=DUPLICITY,
+    ),
+    "options for gpg": Case(
+        words=("inc", "SOURCE", "URL", "--gpg-binary=gpg", "--gpg-options=--no-tty"),
+        status=2,
+        code="config-invalid",
+        error="--gpg-binary and --gpg-options: style tiered is without GnuPG",
+        hint="tiered full --style duplicity",
+        styles=TIERED,
+    ),
+    "options for gpg, and style tiered": Case(
+        words=("full", "SOURCE", "file://ROOT/tmp", "--gpg-options=", *SAY_TIERED),
+        status=2,
+        code="config-invalid",
+        error="--gpg-options: style tiered is without GnuPG",
+        hint="Leave it out",
+        arrange=drop("cache"),
+        styles=TIERED,
+    ),
+    "an inc of the other style": Case(
+        words=("inc", "SOURCE", "URL", *SAY_TIERED),
+        status=2,
+        code="config-invalid",
+        error="the newest chain is of style duplicity",
+        hint="Begin a chain of style tiered with `tiered full`",
+        styles=DUPLICITY,
     ),
     "target in use": Case(
         words=("restore", "URL", "ROOT/full"),
@@ -302,7 +379,15 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "machine"),
+    [
+        (name, style)
+        for name, case in CASES.items()
+        for style in (TIERED if case.code == "usage-invalid" else case.styles)
+    ],
+    indirect=["machine"],
+)
 def test_message(machine: Machine, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
     case.arrange(machine)
@@ -374,6 +459,21 @@ def test_no_librsync(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "librsync" in result.error
     assert "librsync2" in result.err
     assert list(machine.tmp.iterdir()) == []
+
+
+def test_options_for_gpg_make_a_new_archive_one_of_duplicity(tmp_path: Path) -> None:
+    """It goes on so without them, also if the first run was interrupted."""
+    machine = Machine(root=tmp_path, options=QUICK, env={"PASSPHRASE": PASSPHRASE})
+    words = ("SOURCE", "URL")
+    first = machine.call("full", *words, "--gpg-options=--s2k-count=65536").succeeded()
+    assert "a new archive of style duplicity, because of --gpg-options" in first.err
+    (manifest,) = (tmp_path / "hot").glob("*.manifest.gpg")
+    manifest.unlink()
+    shutil.rmtree(machine.cache)
+    again = machine.call("backup", *words, "--accept-loss").succeeded()
+    assert "style" not in again.err
+    machine.call("inc", *words, "--gpg-options=").succeeded()
+    assert all("_duplicity-" in name for name in machine.objects())
 
 
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("full", "--help")])

@@ -1,8 +1,8 @@
 """The guide for OVH's archive storage, as written, on real Swift and Keystone.
 
-Config and command lines are those of the guide, with `tiered` for `duplicity`.
-What is added: a restore gets the clock that the simulated archive shares, as
-four real hours are too long for a test.
+Config and command lines are those of the guide, with `tiered` for `duplicity`, for
+archives of both styles.  What is added: a restore gets the clock that the simulated
+archive shares, as four real hours are too long for a test.
 """
 
 import json
@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import OpenStack, Request
+from tiered.archive.style import Style
 from tiered.testing.tree import differences, snapshot
 
 PREFIXES = (
@@ -30,7 +31,6 @@ PREFIXES = (
     "--file-prefix-archive",
     "cold_",
 )
-LARGE_BYTES = 300 << 20
 TIERED = Path(sys.executable).with_name("tiered")
 
 
@@ -40,6 +40,16 @@ class Guide:
 
     folder: Path
     openstack: OpenStack
+    style: Style
+    large_bytes: int
+
+    @property
+    def cold(self) -> str:
+        return f"{self.style.value}_cold"
+
+    @property
+    def hot(self) -> str:
+        return f"{self.style.value}_hot"
 
     @property
     def source(self) -> Path:
@@ -78,18 +88,22 @@ class Guide:
         return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(params=[(Style.TIERED, 220), (Style.DUPLICITY, 30)], ids=str)
 def guide(
-    openstack: OpenStack, tmp_path_factory: pytest.TempPathFactory
+    openstack: OpenStack, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Guide]:
-    """Full and three incs, and a picture of the tree after each."""
-    guide = Guide(tmp_path_factory.mktemp("guide"), openstack)
-    (guide.folder / "config.json").write_text(json.dumps(config(openstack)))
+    """A machine with nothing but the config."""
+    style, large_mib = request.param
+    guide = Guide(tmp_path, openstack, style, large_mib << 20)
+    stores = config(openstack, guide.cold, guide.hot)
+    (guide.folder / "config.json").write_text(json.dumps(stores))
     yield guide
     shutil.rmtree(guide.folder)
 
 
-def config(openstack: OpenStack) -> list[dict[str, object]]:
+def config(
+    openstack: OpenStack, cold: str = "duplicity_cold", hot: str = "duplicity_hot"
+) -> list[dict[str, object]]:
     def env(family: str) -> list[dict[str, str]]:
         values = {
             "AUTHURL": openstack.auth_url,
@@ -105,13 +119,13 @@ def config(openstack: OpenStack) -> list[dict[str, object]]:
     return [
         {
             "description": "Cold storage",
-            "url": "pca://duplicity_cold",
+            "url": f"pca://{cold}",
             "env": env("PCA"),
             "prefixes": ["cold_"],
         },
         {
             "description": "Hot storage",
-            "url": "swift://duplicity_hot",
+            "url": f"swift://{hot}",
             "env": env("SWIFT"),
             "prefixes": ["hot_"],
         },
@@ -123,11 +137,12 @@ def test_the_guide(guide: Guide) -> None:
     openstack = guide.openstack
     openstack.forget()
     chance = random.Random(7)
-    make_tree(guide.source, chance)
-    guide.run("full", guide.source, guide.url)
+    make_tree(guide.source, chance, guide.large_bytes)
+    asked = ("--gpg-options=--no-tty",) if guide.style is Style.DUPLICITY else ()
+    guide.run("full", guide.source, guide.url, *asked)
     pictures = [snapshot(guide.source, link_times=True)]
     for step in range(3):
-        change_tree(guide.source, chance, step)
+        change_tree(guide.source, chance, step, guide.large_bytes)
         guide.run("incremental", guide.source, guide.url)
         pictures.append(snapshot(guide.source, link_times=True))
 
@@ -137,14 +152,15 @@ def test_the_guide(guide: Guide) -> None:
     assert not status["incomplete"]
     listed = guide.run("list-current-files", guide.url).splitlines()
     assert len(listed) == len(pictures[-1])
-    assert cold_reads(openstack.requests()) == []
-    volumes = check_places(openstack)
-    assert len(volumes) >= 5  # 300 MB and three incs
+    assert {s["style"] for s in chain} == {guide.style.value}
+    assert cold_reads(guide) == []
+    volumes = check_places(guide)
+    assert len(volumes) >= (5 if guide.style is Style.TIERED else 4)
 
     check_thaw_survives_a_kill(guide, volumes)
     restored = guide.restore("newest")
     assert differences(pictures[-1], snapshot(restored, link_times=True)) == []
-    check_each_volume_was_asked_once(openstack.requests(), volumes)
+    check_each_volume_was_asked_once(guide, volumes)
 
     shutil.rmtree(restored)
     for each, picture in zip(chain[:-1], pictures, strict=False):
@@ -155,17 +171,23 @@ def test_the_guide(guide: Guide) -> None:
     assert one.read_bytes() == (guide.source / "docs/note3.txt").read_bytes()
 
 
-def check_places(openstack: OpenStack) -> list[str]:
-    """Volumes are only cold, all else is only hot; returns the volumes."""
-    admin = openstack.admin()
-    cold = [o["name"] for o in admin.get_container("duplicity_cold")[1]]
-    hot = [o["name"] for o in admin.get_container("duplicity_hot")[1]]
-    assert all(n.startswith("cold_") and ".difftar" in n for n in cold)
+def check_places(guide: Guide) -> list[str]:
+    """Volumes are only cold, all else is only hot; returns the volumes.  A copy of
+    the key lies with the volumes.
+    """
+    admin = guide.openstack.admin()
+    cold = [o["name"] for o in admin.get_container(guide.cold)[1]]
+    hot = [o["name"] for o in admin.get_container(guide.hot)[1]]
+    volumes = [n for n in cold if ".difftar" in n]
+    assert all(n.startswith("cold_") for n in cold)
     assert all(n.startswith("hot_") and ".difftar" not in n for n in hot)
-    assert len(hot) == 8
-    policy = admin.head_container("duplicity_cold")["x-storage-policy"]
+    native = guide.style is Style.TIERED
+    copies = ["cold_tiered-keycopy.main.1.age"] if native else []
+    assert [n for n in cold if n not in volumes] == copies
+    assert len(hot) == (1 + 4 * 3 if native else 4 * 2)
+    policy = admin.head_container(guide.cold)["x-storage-policy"]
     assert policy == "PCA"
-    return cold
+    return volumes
 
 
 def check_thaw_survives_a_kill(guide: Guide, volumes: list[str]) -> None:
@@ -178,32 +200,33 @@ def check_thaw_survives_a_kill(guide: Guide, volumes: list[str]) -> None:
             break
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    asked = cold_reads(guide.openstack.requests())
+    asked = cold_reads(guide)
     assert sorted(r.name or "" for r in asked) == sorted(volumes)
     guide.openstack.move_clock(3600)  # still three hours to go
 
 
-def check_each_volume_was_asked_once(
-    requests: list[Request], volumes: list[str]
-) -> None:
-    """One GET while sealed, none while unsealing, then the download."""
-    reads = cold_reads(requests)
+def check_each_volume_was_asked_once(guide: Guide, volumes: list[str]) -> None:
+    """One GET while sealed, none while unsealing, then the download: of style tiered
+    in parts.
+    """
+    reads = cold_reads(guide)
     states = Counter((r.name, r.state) for r in reads)
     assert {state for _, state in states} == {"sealed", "unsealed"}
     for volume in volumes:
         assert states[volume, "sealed"] == 1
-        assert states[volume, "unsealed"] == 1
+        parts = states[volume, "unsealed"]
+        assert parts >= 1 if guide.style is Style.TIERED else parts == 1
 
 
-def cold_reads(requests: list[Request]) -> list[Request]:
+def cold_reads(guide: Guide) -> list[Request]:
     return [
         r
-        for r in requests
-        if r.method == "GET" and r.container == "duplicity_cold" and r.name
+        for r in guide.openstack.requests()
+        if r.method == "GET" and r.container == guide.cold and r.name
     ]
 
 
-def make_tree(root: Path, chance: random.Random) -> None:
+def make_tree(root: Path, chance: random.Random, large_bytes: int) -> None:
     docs = root / "docs"
     docs.mkdir(parents=True)
     for i in range(40):
@@ -220,14 +243,14 @@ def make_tree(root: Path, chance: random.Random) -> None:
     (root / "setuid").chmod(0o4755)
     os.chown(root / "docs/note5.txt", 1234, 4321)
     with (root / "large.img").open("wb") as file:
-        for _ in range(LARGE_BYTES >> 20):
+        for _ in range(large_bytes >> 20):
             file.write(chance.randbytes(1 << 20))
     for path in root.rglob("*"):
         if not path.is_symlink():
             os.utime(path, (1_700_000_000, 1_700_000_000))
 
 
-def change_tree(root: Path, chance: random.Random, step: int) -> None:
+def change_tree(root: Path, chance: random.Random, step: int, large_bytes: int) -> None:
     """Edits, deletions, renames, mode changes, and pages of the large file."""
     docs = root / "docs"
     (docs / f"note{10 + step}.txt").write_text(f"edited in step {step}\n")
@@ -248,5 +271,5 @@ def change_tree(root: Path, chance: random.Random, step: int) -> None:
         (root / "new 0").symlink_to("new 1")
     with (root / "large.img").open("r+b") as file:
         for _ in range(20):
-            file.seek(chance.randrange(LARGE_BYTES - 5000))
+            file.seek(chance.randrange(large_bytes - 5000))
             file.write(chance.randbytes(4096))

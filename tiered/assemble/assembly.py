@@ -62,8 +62,6 @@ _ACCOUNT = frozenset(
 )
 """Variables (behind `SWIFT_`, `PCA_`) that tell in which account a container lies."""
 
-_LEVEL, _PATIENT_LEVEL = 3, 9
-"""zstd levels  [docs/performance.md]."""
 _LEAST_WAITING_BYTES = 8 << 20
 
 K = TypeVar("K")
@@ -184,6 +182,22 @@ class Assembly:
         """What the user wants sets to look like, if they said."""
         return Style(self._options.style) if self._options.style else None
 
+    def new_style(self) -> Style:
+        """That of a new archive: who gives options for gpg gets what gpg makes."""
+        from tiered.engine.backup import NEW_STYLE
+
+        if not (given := self._gnupg_options()):
+            return NEW_STYLE
+        self._monitor.note(f"a new archive of style duplicity, because of {given}")
+        return Style.DUPLICITY
+
+    def _gnupg_options(self) -> str:
+        given = {
+            "--gpg-binary": self._options.gpg_binary,
+            "--gpg-options": self._options.gpg_options,
+        }
+        return " and ".join(name for name, value in given.items() if value is not None)
+
     def duplicity_settings(self) -> "DuplicitySettings":
         """How sets of style duplicity are written; asks for the passphrase."""
         from tiered.engine.duplicity_set import DuplicitySettings
@@ -196,17 +210,27 @@ class Assembly:
         return DuplicitySettings(codec=self.write_codec(), pack=pack)
 
     def native_settings(self, url: str) -> "NativeSettings":
-        """How sets of style tiered are written to the archive at `url`."""
+        """How sets of style tiered are written to the archive at `url`.
+
+        Raises:
+            ConfigError: Options for gpg are given, and would mean nothing.
+        """
+        from tiered.codec.packing import LEAST_EFFORTS, USUAL_EFFORTS
         from tiered.engine.native.backup import NativeSettings
         from tiered.engine.native.volumes import VolumeSettings
 
+        if given := self._gnupg_options():
+            raise ConfigError(
+                f"{given}: style tiered is without GnuPG",
+                hint="Leave it out, or begin a chain with `tiered full --style "
+                "duplicity`.",
+            )
         options = self._options
         share = options.memory_mib << 20 >> 3
         return NativeSettings(
             keyring=None if options.encryption is False else self.keyring(url),
             threads=options.concurrency or os.cpu_count() or 1,
-            level=_LEVEL,
-            patient_level=_PATIENT_LEVEL,
+            efforts=LEAST_EFFORTS if options.compression is False else USUAL_EFFORTS,
             volumes=VolumeSettings(
                 volume_bytes=options.volsize_mib << 20,
                 waiting_bytes=max(_LEAST_WAITING_BYTES, share),
@@ -321,8 +345,8 @@ class Assembly:
         gnupg = Gnupg(
             GnupgSettings(
                 passphrase=self._passphrases.current(is_new=False),
-                program=self._options.gpg_binary,
-                options=tuple(self._options.gpg_options.split()),
+                program=self._options.gpg_binary or "gpg",
+                options=tuple((self._options.gpg_options or "").split()),
                 compress=self._options.compression is not False,
             )
         )

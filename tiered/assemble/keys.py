@@ -53,12 +53,20 @@ class Passphrases:
                 given = _prompt("Passphrase", twice=is_new)
             if given is None or not given.reveal():
                 raise PassphraseError(
-                    "no passphrase is given",
-                    hint="Set PASSPHRASE, or say --no-encryption to write in the "
-                    "clear.",
+                    "no passphrase is given", hint=self._hint(is_new=is_new)
                 )
             self._current = given
         return self._current
+
+    def _hint(self, *, is_new: bool) -> str:
+        if is_new:
+            return "Set PASSPHRASE, or say --no-encryption to write in the clear."
+        if self._options.recipient:
+            return (
+                "Set PASSPHRASE, or say --identity FILE: the public key does not "
+                "read.  Where there is no cache, begin with `tiered full`."
+            )
+        return "Set PASSPHRASE; an archive of style tiered --identity FILE opens, too."
 
     def replacement(self) -> Secret:
         """A new one beside it: `--new-passphrase-file`, `NEW_PASSPHRASE`, or the

@@ -48,6 +48,7 @@ def back_up(run: Run) -> None:
         duplicity=assembly.duplicity_settings,
         native=lambda: assembly.native_settings(url),
         style=assembly.style(),
+        new_style=assembly.new_style,
         full_if_older_than_s=run.time_s(older) if older else None,
         allow_source_mismatch=bool(options.allow_source_mismatch),
         accept_loss=bool(options.accept_loss),

@@ -22,9 +22,8 @@ from tiered.engine.sets import check_volumes, read_manifest
 from tiered.engine.written import SourceTree, WrittenSet
 from tiered.errors import ConfigError, NoBackup, StoreMissing
 
-NEW_STYLE = Style.DUPLICITY
-"""Of a new archive, if nobody says.  Style tiered takes its place once all tests of
-crashes and damage run for it as well  [CHANGELOG.md]."""
+NEW_STYLE = Style.TIERED
+"""Of a new archive, if nobody says."""
 _PATIENCE_S = 5
 """A set must end later than its parent, and than one that a run left behind in
 this very second; up to this long is waited for that."""
@@ -51,7 +50,9 @@ class BackupRequest:
     native: Callable[[], NativeSettings]
     """The same of style tiered."""
     style: Style | None = None
-    """None: that of the newest set, and `NEW_STYLE` for a new archive."""
+    """None: that of the newest set, and `new_style` for a new archive."""
+    new_style: Callable[[], Style] = lambda: NEW_STYLE
+    """Asked for if the archive is new, and `style` is None."""
     full_if_older_than_s: int | None = None
     allow_source_mismatch: bool = False
     accept_loss: bool = False
@@ -82,10 +83,10 @@ def plan_backup(
     collection: Collection,
     action: Action,
     time_s: int,
+    style: Style,
     full_if_older_than_s: int | None = None,
-    style: Style | None = None,
 ) -> BackupPlan:
-    """Decide between full and inc, and on a style.  Pure.
+    """Decide between full and inc.  Pure.
 
     Raises:
         NoBackup: An inc was asked for, and there is nothing to build on.
@@ -111,16 +112,27 @@ def plan_backup(
         and full_if_older_than_s is not None
         and chain.start_s < full_if_older_than_s
     )
-    wanted = style or (chain.style if chain else NEW_STYLE)
     if chain is None or action is Action.FULL or too_old:
-        return BackupPlan(SetId(time_s, None, wanted), None)
-    if chain.style is not wanted:
+        return BackupPlan(SetId(time_s, None, style), None)
+    if chain.style is not style:
         raise ConfigError(
             f"the newest chain is of style {chain.style.value}",
-            hint=f"Begin a chain of style {wanted.value} with `tiered full`, or leave "
+            hint=f"Begin a chain of style {style.value} with `tiered full`, or leave "
             "--style out.",
         )
-    return BackupPlan(SetId(time_s, chain.end_s, wanted), chain)
+    return BackupPlan(SetId(time_s, chain.end_s, style), chain)
+
+
+def newest_style(collection: Collection) -> Style | None:
+    """Of what an archive holds: its newest chain, or without one its newest set, be
+    it incomplete.  None for a new archive.
+    """
+    if collection.chains:
+        return collection.chains[-1].style
+    sets = (*collection.sets, *collection.incomplete)
+    if newest := max(sets, key=lambda s: s.id.end_s, default=None):
+        return newest.id.style
+    return Style.TIERED if collection.keys else None
 
 
 def run_backup(context: Context, request: BackupRequest) -> BackupReport:
@@ -231,8 +243,8 @@ def _plan(
         collection,
         request.action,
         int(context.clock.time_s()),
+        request.style or newest_style(collection) or request.new_style(),
         request.full_if_older_than_s,
-        request.style,
     )
 
 

@@ -219,7 +219,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _flag("--public", dest="public", help="export only the public key (ours)"),
     _flag("--compression", dest="compression", help="compress (default)"),
-    _flag("--no-compression", dest="compression", stores=False, help="do not compress"),
+    _flag(
+        "--no-compression",
+        dest="compression",
+        stores=False,
+        help="do not compress; in style tiered, as little as can be",
+    ),
     Option(
         names=("--volsize",),
         dest="volsize_mib",
@@ -234,7 +239,7 @@ OPTIONS: tuple[Option, ...] = (
         convert=style,
         metavar="STYLE",
         help="how sets look in the store: tiered or duplicity (default: that of the "
-        "newest set, and duplicity for a new archive)",
+        "newest set, and tiered for a new archive)",
     ),
     Option(
         names=("--concurrency",),
@@ -257,7 +262,7 @@ OPTIONS: tuple[Option, ...] = (
         dest="max_block_len",
         convert=whole_number,
         metavar="BYTES",
-        help="largest librsync block (default: grows with the file)",
+        help="largest librsync block of style duplicity (default: grows with the file)",
     ),
     Option(
         names=("--full-if-older-than",),
@@ -362,16 +367,15 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         names=("--gpg-binary",),
         dest="gpg_binary",
-        default="gpg",
         metavar="PROGRAM",
-        help="the gpg program",
+        help="the gpg program (default gpg); a new archive is then of style duplicity",
     ),
     Option(
         names=("--gpg-options",),
         dest="gpg_options",
-        default="",
         metavar="TEXT",
-        help="further options for gpg, separated by blanks",
+        help="further options for gpg, separated by blanks; a new archive is then of "
+        "style duplicity",
     ),
     Option(
         names=("--swift-storage-policy",),
