@@ -1,21 +1,23 @@
 """The benchmarks: the same corpora everywhere, and tables that say what was found."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from contrib.bench import corpus
-from contrib.bench.chain30 import Chain, change_tree, make_tree
-from contrib.bench.chain30 import markdown as chain_table
-from contrib.bench.limits import Limit
-from contrib.bench.limits import markdown as limits_table
+from contrib.bench import bounds, corpus, million, page, tebibyte
+from contrib.bench.chain30 import change_tree, make_tree
+from contrib.bench.chain30 import main as chain30
 from contrib.bench.measure import Command, CommandFailed, measure
+from contrib.bench.meter import Limit
+from contrib.bench.reads import reads_of
 from contrib.bench.results import Figure, Program, Remark, Report
 from contrib.bench.rounds import WORKS
 from contrib.bench.run import main
-from contrib.bench.table import markdown
+from contrib.bench.sheet import Row, Sheet
+from contrib.bench.table import markdown, read_folder, sections
+from contrib.bench.targets import verdicts
 
 SCALE = 0.002
 DIGESTS = {
@@ -103,7 +105,7 @@ def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
 
 
 def figure(program: str, round: int, **fields: float) -> Figure:
-    values: dict[str, float] = {"wall_s": 1.0, "cpu_s": 1.0, "peak_mib": 100.0}
+    values = {"wall_s": 1.0, "cpu_s": 1.0, "peak_mib": 100.0, "together_mib": 100.0}
     return Figure(
         corpus="A",
         work="full",
@@ -115,25 +117,41 @@ def figure(program: str, round: int, **fields: float) -> Figure:
     )
 
 
+MACHINE = {
+    "processor": "two-stroke",
+    "cores": 2,
+    "memory_gib": 24,
+    "system": "Debian",
+    "kernel": "6",
+    "python": "3.11",
+}
+
+
+def sheet(part: str, *rows: Row, **facts: object) -> Sheet:
+    return Sheet(
+        part=part,
+        date="2026-11-21",
+        machine=MACHINE,
+        scale=1.0,
+        load_before=0.1,
+        rows=list(rows),
+        facts=facts,
+    )
+
+
 @pytest.fixture
 def report() -> Report:
     names = ("tiered", "restic", "restic-fast")
     seconds = {"tiered": (1.0, 9.0, 2.0), "restic": (8.0,), "restic-fast": (4.0,)}
     return Report(
         date="2026-11-21",
-        machine={
-            "processor": "two-stroke",
-            "cores": 2,
-            "memory_gib": 24,
-            "system": "Debian",
-            "kernel": "6",
-            "python": "3.11",
-        },
+        machine=MACHINE,
         scale=0.5,
         rounds=3,
         floor_mib=20.0,
         load_before=(0.1, 0.2, 0.3),
         load_after=(1.5, 0.2, 0.3),
+        sources={"A": (50_000, 450_000_000), "B": (4, 2 << 30)},
         programs=[Program(name=n, version="1", settings="default") for n in names],
         left_out=[Remark(program="borg-lz4", text="no network")],
         failures=[Remark(program="restic", text="list, A: status 3")],
@@ -156,12 +174,14 @@ def test_a_report_is_read_as_it_was_written(report: Report, tmp_path: Path) -> N
 def test_the_table_has_medians_and_ratios_to_the_fastest_setting(
     report: Report,
 ) -> None:
-    lines = markdown(report).splitlines()
+    tables = sections(report, {})
+    lines = [*tables["programs"].splitlines(), *tables["targets"].splitlines()]
     assert "| `tiered` | 2.00 (0.50) |" in lines
     assert "| `restic` | 8.00 (2.00) |" in lines
     assert "| full, A: time | restic | 0.45 | 0.50 | **no** |" in lines
     assert "| full, A: stored size | restic's default | 1.00 | 1.00 | yes |" in lines
-    assert "| peak memory, all works | (MB) | 300 | 105 | yes |" in lines
+    assert "| peak memory, all works above | (MB) | 300 | 105 | yes |" in lines
+    assert "| list, A: time | restic | 0.30 | - | not measured |" in lines
 
 
 def test_the_table_says_what_is_missing_and_what_the_machine_did(
@@ -173,24 +193,109 @@ def test_the_table_says_what_is_missing_and_what_the_machine_did(
     assert "load average 0.1 before, 1.5 after. Scale 0.5, 3 rounds" in text
 
 
-def test_limits_and_chains_have_tables() -> None:
-    limits = [
-        Limit(stage="hash", what="X", figure=1234.5),
-        Limit(stage="compress", what="isal", remark="isal is not installed"),
+def test_memory_counts_for_all_processes_of_a_command(tmp_path: Path) -> None:
+    hold = "import time; x = bytearray(60 << 20); time.sleep(0.4)"
+    script = f"python3 -c '{hold}' & python3 -c '{hold}'; wait"
+    command = Command(words=["sh", "-c", script])
+    cost = measure([command], {"PATH": "/usr/bin:/bin"}, tmp_path / "log")
+    assert 60 < cost.peak_mib < 110
+    assert cost.together_mib > 120
+
+
+def test_what_was_read_is_held_against_what_is_needed() -> None:
+    end, other = "20261121T000000Z", "20261122T000000Z"
+    volume = f"tiered-full.{end}.vol1.difftar.zst.age"
+    idle = f"tiered-inc.{end}.to.{other}.vol3.difftar.zst.age"
+    counts = {
+        volume: [(0, 100), (50, 100), (300, 10)],
+        idle: [(0, 5)],
+        "tiered-key.main.1.age": [(0, 7)],
+    }
+    reads = reads_of(counts, {f"{end} 1": 90})
+    assert (reads.volume_bytes, reads.twice_bytes, reads.volumes) == (215, 50, 2)
+    assert (reads.hot_bytes, reads.needed_bytes, reads.needed_volumes) == (7, 90, 1)
+    assert reads.idle_volumes == 1
+
+
+def chain_rows() -> Iterator[Row]:
+    reads = {"volume_bytes": 1020, "needed_bytes": 1000, "idle_volumes": 0}
+    reads |= {"twice_bytes": 0, "volumes": 2, "hot_bytes": 0, "needed_volumes": 2}
+    values = {"cpu_s": 1.0, "peak_mib": 50.0, "new_bytes": None}
+    for program, days, wall_s in (
+        ("tiered", 0, 1.0),
+        ("tiered", 30, 1.2),
+        ("restic", 30, 1.5),
+        ("restic-fast", 30, 1.0),
+    ):
+        for work in ("restore", "restore-one"):
+            head = {"program": program, "work": work, "days": days, "wall_s": wall_s}
+            read = reads if program == "tiered" else None
+            yield {**head, **values, "reads": read}
+
+
+def test_each_target_has_a_verdict() -> None:
+    simulated = {"files": 4, "peak_mib": 300.0}
+    full = {"work": "full", "index_bytes": 60_000, "peak_mib": 500.0}
+    sheets = {
+        "chain": sheet("chain", *chain_rows()),
+        "tebibyte": sheet("tebibyte", simulated),
+        "million": sheet("million", full, files=1000),
+    }
+    found = [(v.work, v.met) for v in verdicts(None, sheets)]
+    assert found[-10:] == [
+        ("restore one small file after 30 incremental backups: time", False),
+        ("the same", False),
+        ("the same: bytes read of volumes", True),
+        ("restore 1 GiB after 30 incremental backups: time", True),
+        ("the same: bytes read of volumes", False),
+        ("the same: volumes read that hold nothing of it", True),
+        ("peak memory, all works above", True),
+        ("peak memory, a simulated source of 1 TiB", False),
+        ("index of a full backup of 1,000,000 files", True),
+        ("the same: peak memory, all works", True),
     ]
-    assert "| hash | X | 1,234 MB/s |  |" in limits_table(limits)
-    assert "| compress | isal | - | isal is not installed |" in limits_table(limits)
-    chain = [
-        Chain(program="p", work="restore", days=0, wall_s=2.0, cpu_s=1, peak_mib=1),
-        Chain(program="p", work="restore", days=30, wall_s=3.0, cpu_s=1, peak_mib=1),
+    assert {met for _, met in found[:-10]} == {None}
+
+
+def test_sheets_have_tables(report: Report) -> None:
+    speed = Limit(stage="compress", what="zstd as for small files, text", figure=450.0)
+    absent = Limit(stage="compress", what="isal", remark="isal is not installed")
+    fields = ("stage", "what", "figure", "unit", "remark")
+    limits = [{f: getattr(each, f) for f in fields} for each in (speed, absent)]
+    chain = sheet("chain", *chain_rows(), bytes=1 << 30)
+    sheets = {"chain": chain, "limits": sheet("limits", *limits)}
+    tables = sections(report, sheets)
+    assert "| compress | isal | - | isal is not installed |" in tables["limits"]
+    row = "| `tiered` | restore | 30 | 1.20 | 1.00 | 1.20 | 52 | 0.001 (2 volumes) |"
+    assert row in tables["chain"]
+    compress = "| full, A | compress | 450 MB | 450 MB/s | 1.00 |"
+    assert compress in tables["bounds"]
+    total = bounds.rows(report, sheets["limits"])[-1]
+    assert total[3:] == [
+        "on 2 cores 0.50 s; measured 2.00 s, of processors 1.00 s",
+        "1.00",
     ]
-    assert "| `p` | restore | 30 | 3.00 | 1.50 | - | - |" in chain_table(chain, 1.0)
+
+
+def test_a_page_gets_its_tables() -> None:
+    text = "a\n<!-- figures: x -->\nold\n<!-- end of figures -->\nb\n"
+    once = page.filled(text, {"x": "| new |"})
+    assert once == ("a\n<!-- figures: x -->\n\n| new |\n\n<!-- end of figures -->\nb\n")
+    assert page.filled(once, {"x": "| new |"}) == once
+
+
+def test_the_page_shows_the_last_run() -> None:
+    tables = sections(*read_folder(page.LAST))
+    text = page.PAGE.read_text()
+    assert page.filled(text, tables) == text
+    assert text.count("<!-- figures:") == 7
 
 
 def test_a_run_from_end_to_end(tmp_path: Path) -> None:
     (tmp_path / "memory").mkdir()
     arguments: Mapping[str, str | Path] = {
-        "--programs": "tiered-dup-plain",
+        "--parts": "peers",
+        "--programs": "tiered,tiered-dup-plain",
         "--corpora": "A",
         "--rounds": "1",
         "--scale": "0.0004",
@@ -199,14 +304,59 @@ def test_a_run_from_end_to_end(tmp_path: Path) -> None:
         "--out": tmp_path / "out",
     }
     main([str(word) for pair in arguments.items() for word in pair])
-    report = Report.read(tmp_path / "out.json")
+    report = Report.read(tmp_path / "out/peers.json")
     assert report.failures == report.left_out == []
-    assert tuple(f.work for f in report.figures) == WORKS
+    ours = [f for f in report.figures if f.program == "tiered"]
+    assert tuple(f.work for f in ours) == WORKS
     assert report.figures[0].stored_bytes > 20_000
-    assert report.figures[3].new_bytes == 0
-    assert "`tiered-dup-plain`" in (tmp_path / "out.md").read_text()
+    assert all(f.together_mib >= f.peak_mib > 0 for f in report.figures)
+    assert "`tiered-dup-plain`" in (tmp_path / "out/tables.md").read_text()
     assert list((tmp_path / "bench/stores").iterdir()) == []
     assert list((tmp_path / "memory").iterdir()) == []
+
+
+def test_a_small_chain(tmp_path: Path) -> None:
+    out, days = tmp_path / "chain.json", "2"
+    words = ["--programs", "tiered", "--scale", "0.002", "--days", days]
+    places = ["--folder", tmp_path / "stores", "--memory", tmp_path / "memory"]
+    chain30([*words, "--rounds", "1", "--out", str(out), *map(str, places)])
+    chain = Sheet.read(out)
+    assert chain.remarks == []
+    found = {(r["work"], r["days"]): r["reads"] for r in chain.rows}
+    assert list(found) == [
+        ("incremental", 2),
+        *((work, n) for work in ("restore", "restore-one") for n in (0, 2)),
+    ]
+    everything, one = found["restore", 2], found["restore-one", 2]
+    assert everything["needed_volumes"] == everything["volumes"] == 3
+    assert everything["needed_bytes"] < everything["volume_bytes"]
+    assert one["needed_volumes"] == one["volumes"] == 1
+    assert one["needed_bytes"] < one["volume_bytes"] < 256 << 10
+    assert one["idle_volumes"] == everything["idle_volumes"] == 0
+
+
+def test_a_small_simulated_source(tmp_path: Path) -> None:
+    row = tebibyte.run(0.02, 2, tmp_path / "stores", tmp_path)
+    assert row["zero_gib"] > 0
+    assert row["volumes"] == 1
+    assert 1 << 20 < row["stored_bytes"] < 3 << 20
+    assert row["peak_mib"] > 20
+
+
+def test_the_slope_of_memory_is_that_of_a_line() -> None:
+    samples = [(mib, 100.0 + mib / 1024) for mib in range(0, 2048, 64)]
+    assert tebibyte.slope(samples) == pytest.approx(1024)
+    assert tebibyte.slope(samples[:1]) == tebibyte.slope([]) == 0
+
+
+def test_a_small_million(tmp_path: Path) -> None:
+    out = tmp_path / "million.json"
+    places = ["--folder", tmp_path / "stores", "--memory", tmp_path]
+    million.main(["--files", "300", "--out", str(out), *map(str, places)])
+    rows = {row["work"]: row for row in Sheet.read(out).rows}
+    assert list(rows) == ["full", "unchanged", "incremental", "list"]
+    assert rows["full"]["index_bytes"] > 300 * 32
+    assert 0 < rows["incremental"]["index_bytes"] < 2000
 
 
 def _files(folder: Path) -> dict[str, bytes]:

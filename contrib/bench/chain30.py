@@ -3,10 +3,12 @@
     python -m contrib.bench.chain30 [--scale 0.1] [--days 30] [--out OUT]
 
 The tree is `db.pages`, 1 GiB, of which 2 % of the 4 KiB pages are rewritten every
-day, and `settings.txt`, 8 KiB, which never changes.  Both are restored from the
-full backup alone, and again after the last incremental one; the second time over
-the first is what a chain costs.  Of `tiered` the bytes that are read from the
-store are counted as well, by a run of their own that is not timed.
+day, and `settings.txt`, 8 KiB, which never changes.  The store is copied when it
+holds the full backup alone.  In the end the file, and both, are restored from the
+copy and from the chain in turn: the second over the first is what a chain costs.
+
+Of `tiered` the bytes that are read from the store are counted as well, by a run of
+their own that is not timed, and held against what the indexes say is needed.
 """
 
 import argparse
@@ -17,7 +19,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,21 +28,23 @@ from typing import Final
 
 from contrib.bench.corpus import Text, database_pages
 from contrib.bench.install import BUILD, ROOT, Missing
-from contrib.bench.measure import Command, CommandFailed, measure
+from contrib.bench.measure import Command, CommandFailed, Cost, measure
 from contrib.bench.peers import PEERS, Peer, Tiered
+from contrib.bench.reads import Reads, reads_of
 from contrib.bench.rounds import equal, new_folder
+from contrib.bench.sheet import Sheet, new_sheet
 from contrib.bench.site import Site, new_site
 
 BYTES: Final = 1 << 30
 _PAGE: Final = 4 << 10
 _SMALL: Final = "settings.txt"
-_HOT_WORDS: Final = ("manifest", "signatures", "sigtar", "index", "key")
-"""Names of objects with one of these are hot: not volumes."""
+_ONES: Final = 3
+"""How much more often one small file is restored: it is quick, and so noisy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """One program, one work; seconds, and bytes read if they were counted."""
+    """One program, one work; seconds, and what was read if it was counted."""
 
     program: str
     work: str
@@ -50,10 +53,9 @@ class Chain:
     wall_s: float
     cpu_s: float
     peak_mib: float
-    volume_bytes: int | None = None
-    hot_bytes: int | None = None
-    volumes: int | None = None
-    """How many volumes were read at all."""
+    new_bytes: int | None = None
+    """Stored by one incremental backup."""
+    reads: Reads | None = None
 
 
 def make_tree(folder: Path, size: int) -> None:
@@ -76,56 +78,72 @@ def change_tree(folder: Path, day: int) -> None:
             file.write(text.take(_PAGE // 2) + chance.randbytes(_PAGE // 2))
 
 
-class Run:
-    """One program over all days."""
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A store, and what it holds the newest version of."""
 
-    def __init__(self, peer: Peer, site: Site, source: Path, memory: Path) -> None:
+    site: Site
+    source: Path
+    days: int
+
+
+class Run:
+    """One program over all days.
+
+    Args:
+        site: Where it works; `first` gets a copy of it after the full backup.
+        source: The tree; `original` gets a copy of it as it was then.
+        memory: For restored files.
+    """
+
+    def __init__(self, peer: Peer, site: Site, first: Site, source: Path) -> None:
         self.peer = peer
         self.site = site
+        self.first = first
         self.source = source
-        self.memory = memory
+        self.original = source.with_name("original")
         self.found: list[Chain] = []
 
-    def run(self, days: int, repeats: int) -> None:
-        """Back up, restore; change and back up; restore again."""
+    def run(self, days: int, rounds: int, memory: Path) -> None:
+        """Back up, change and back up; restore both ends in turn."""
         site, log = self.site, self.site.root / "log"
         measure(self.peer.init(site), site.environment, log)
         measure(self.peer.full(site, self.source), site.environment, log)
-        self._restore(0, repeats)
+        for part in ("store", "cache", "home"):
+            _copy(site.root / part, self.first.root / part)
+        _copy(self.source, self.original)
+        self._back_up(days)
+        states = [
+            _State(self.first, self.original, 0),
+            _State(self.site, self.source, days),
+        ]
+        for work, repeats in (("restore", rounds), ("restore-one", _ONES * rounds)):
+            costs: dict[int, list[Cost]] = {state.days: [] for state in states}
+            for _ in range(repeats):
+                for state in states:
+                    costs[state.days].append(self._restore(work, state, memory))
+            for state in states:
+                chain = self._chain(work, state.days, costs[state.days])
+                if isinstance(self.peer, Tiered):
+                    reads = self._counted(work, state, memory)
+                    chain = dataclasses.replace(chain, reads=reads)
+                self.found.append(chain)
+
+    def _back_up(self, days: int) -> None:
+        site, costs = self.site, []
+        before = site.stored_bytes()
         for day in range(1, days + 1):
             _make("change", self.source, day)
             time.sleep(1.1)  # names of sets have a time in seconds
-            commands = self.peer.incremental(site, self.source)
-            measure(commands, site.environment, log)
-        self._restore(days, repeats)
-
-    def _restore(self, days: int, repeats: int) -> None:
-        with new_folder(self.memory) as folder:
-            target = folder / "restored"
-            for work in ("restore", "restore-one"):
-                if work == "restore":
-                    commands = self.peer.restore(self.site, target)
-                else:
-                    commands = self.peer.restore_one(self.site, _SMALL, target)
-                self._note(work, days, commands, target, repeats)
-
-    def _note(
-        self,
-        work: str,
-        days: int,
-        commands: Sequence[Command],
-        target: Path,
-        repeats: int,
-    ) -> None:
-        costs = []
-        for _ in range(repeats):
-            target.mkdir()
             os.sync()
-            log = self.site.root / "log"
-            costs.append(measure(commands, self.site.environment, log))
-            self._check(work, target)
-            shutil.rmtree(target)
-        chain = Chain(
+            commands = self.peer.incremental(site, self.source)
+            costs.append(measure(commands, site.environment, site.root / "log"))
+        chain = self._chain("incremental", days, costs)
+        new = (site.stored_bytes() - before) // days
+        self.found.append(dataclasses.replace(chain, new_bytes=new))
+
+    def _chain(self, work: str, days: int, costs: Sequence[Cost]) -> Chain:
+        return Chain(
             program=self.peer.name,
             work=work,
             days=days,
@@ -133,67 +151,61 @@ class Run:
             cpu_s=round(median(c.cpu_s for c in costs), 3),
             peak_mib=round(max(c.peak_mib for c in costs), 1),
         )
-        if isinstance(self.peer, Tiered):
+
+    def _commands(self, work: str, site: Site, target: Path) -> Sequence[Command]:
+        if work == "restore":
+            return self.peer.restore(site, target)
+        return self.peer.restore_one(site, _SMALL, target)
+
+    def _restore(self, work: str, state: _State, memory: Path) -> Cost:
+        site = state.site
+        with new_folder(memory) as folder:
+            target = folder / "restored"
             target.mkdir()
-            chain = self._counted(chain, commands)
-            shutil.rmtree(target)
-        self.found.append(chain)
+            os.sync()
+            commands = self._commands(work, site, target)
+            cost = measure(commands, site.environment, site.root / "log")
+            for name in (_SMALL, "db.pages") if work == "restore" else (_SMALL,):
+                places = list(target.rglob(name))
+                if len(places) != 1 or not equal(state.source / name, places[0]):
+                    raise CommandFailed(f"{self.peer.name}: restored {name} differs")
+        return cost
 
-    def _check(self, work: str, target: Path) -> None:
-        names = (_SMALL, "db.pages") if work == "restore" else (_SMALL,)
-        for name in names:
-            places = list(target.rglob(name))
-            if len(places) != 1 or not equal(self.source / name, places[0]):
-                raise CommandFailed(f"{self.peer.name}: restored {name} differs")
-
-    def _counted(self, chain: Chain, commands: Sequence[Command]) -> Chain:
-        """Run them once more, counting; the program is `tiered`."""
-        counts: Counter[str] = Counter()
-        for command in commands:
-            file = self.site.root / "counts.json"
-            words: list[str | Path] = [sys.executable, "-m", "contrib.bench.counted"]
-            subprocess.run(
-                [*words, file, *command.words[1:]],
-                check=True,
-                env=self.site.environment,
-                cwd=ROOT,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            counts.update(json.loads(file.read_text()))
-        hot = {n for n in counts if any(word in n for word in _HOT_WORDS)}
-        return dataclasses.replace(
-            chain,
-            volume_bytes=sum(counts[n] for n in counts if n not in hot),
-            hot_bytes=sum(counts[n] for n in hot),
-            volumes=len(counts.keys() - hot),
-        )
+    def _counted(self, work: str, state: _State, memory: Path) -> Reads | None:
+        """Run it once more, counting; the program is `tiered`."""
+        site = state.site
+        counts, needed = site.root / "counts.json", site.root / "needed.json"
+        with new_folder(memory) as folder:
+            target = folder / "restored"
+            target.mkdir()
+            for command in self._commands(work, site, target):
+                _python("counted", counts, *command.words[1:], site=site)
+        if isinstance(self.peer, Tiered) and self.peer.style == "duplicity":
+            needed.write_text("{}")  # it has no indexes
+        else:
+            path = [] if work == "restore" else [_SMALL]
+            _python("needed", site.cache / "bench", needed, *path, site=site)
+        return reads_of(json.loads(counts.read_text()), json.loads(needed.read_text()))
 
 
-def markdown(found: Sequence[Chain], scale: float) -> str:
-    """The table."""
-    lines = [
-        f"A file of {BYTES * scale / 2**20:.0f} MiB, 2 % of its pages rewritten a day:",
-        "",
-        "| program | work | incrementals | seconds | ratio | MB of volumes | of hot |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    first = {(c.program, c.work): c.wall_s for c in found if c.days == 0}
-    for c in found:
-        ratio = c.wall_s / first[c.program, c.work]
-        read = ["-", "-"]
-        if c.volume_bytes is not None and c.hot_bytes is not None:
-            read = [f"{c.volume_bytes / 1e6:.2f} ({c.volumes})"]
-            read += [f"{c.hot_bytes / 1e6:.2f}"]
-        cells = (f"`{c.program}`", c.work, str(c.days), f"{c.wall_s:.2f}")
-        lines.append(f"| {' | '.join((*cells, f'{ratio:.2f}', *read))} |")
-    return "\n".join(lines) + "\n"
+def _copy(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)
 
 
 def _make(action: str, *words: str | Path | int) -> None:
     """In a process of its own, for it needs memory; see contrib.bench.measure."""
-    command = [sys.executable, "-m", "contrib.bench.chain30", action]
-    subprocess.run([*command, *map(str, words)], check=True, cwd=ROOT)
+    _python("chain30", action, *map(str, words))
+
+
+def _python(module: str, *words: str | Path, site: Site | None = None) -> None:
+    subprocess.run(
+        [sys.executable, "-m", f"contrib.bench.{module}", *words],
+        check=True,
+        cwd=ROOT,
+        env=site.environment if site else None,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if site else None,
+    )
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -205,37 +217,44 @@ def main(arguments: Sequence[str]) -> None:
         return
     parser = argparse.ArgumentParser(prog="chain30", description=__doc__)
     add = parser.add_argument
-    add("--programs", default="tiered,tiered-dup,restic-fast", help="%(default)s")
+    add("--programs", default="tiered,restic,restic-fast", help="%(default)s")
     add("--scale", type=float, default=1.0, help="of the file; default: 1")
     add("--days", type=int, default=30, help="default: 30")
     add("--rounds", type=int, default=3, help="of each restore; default: 3")
-    add("--out", type=Path, default=BUILD / "bench/chain30", help="%(default)s")
+    add("--out", type=Path, default=BUILD / "bench/last/chain.json", help="%(default)s")
+    add("--folder", type=Path, default=BUILD / "bench/stores", help="for stores")
     add("--memory", type=Path, default=Path("/dev/shm"), help="for restored files")
     _run(parser.parse_args(arguments))
 
 
 def _run(options: argparse.Namespace) -> None:
-    found: list[Chain] = []
+    sheet = new_sheet("chain", options.scale)
+    size = int(BYTES * options.scale) // 8192 * 8192
+    sheet.facts = {"bytes": size, "days": options.days, "rounds": options.rounds}
     for peer in PEERS:
-        if peer.name not in options.programs.split(","):
-            continue
-        try:
-            peer.prepare()
-        except Missing as e:
-            print(f"{peer.name} is left out: {e}", file=sys.stderr)
-            continue
-        with new_folder(BUILD / "bench/stores") as folder:
-            source = folder / "source"
-            _make("make", source, int(BYTES * options.scale) // 8192 * 8192)
-            with new_site(folder / peer.name) as site:
-                run = Run(peer, site, source, options.memory)
-                run.run(options.days, options.rounds)
-                found += run.found
-    raw = [dataclasses.asdict(chain) for chain in found]
-    out: Path = options.out
-    out.with_name(out.name + ".json").write_text(json.dumps(raw, indent=1) + "\n")
-    out.with_name(out.name + ".md").write_text(markdown(found, options.scale))
-    print(markdown(found, options.scale), end="")
+        if peer.name in options.programs.split(","):
+            try:
+                _run_peer(peer, options, sheet, size)
+            except (Missing, CommandFailed) as e:
+                sheet.remarks.append(f"`{peer.name}` is left out: {e}")
+                print(sheet.remarks[-1], file=sys.stderr)
+            sheet.write(options.out)
+
+
+def _run_peer(peer: Peer, options: argparse.Namespace, sheet: Sheet, size: int) -> None:
+    peer.prepare()
+    with new_folder(options.folder) as folder:
+        source = folder / "source"
+        _make("make", source, size)
+        with (
+            new_site(folder / peer.name) as site,
+            new_site(folder / f"{peer.name}-first") as first,
+        ):
+            run = Run(peer, site, first, source)
+            run.run(options.days, options.rounds, options.memory)
+    for chain in run.found:
+        sheet.rows.append(dataclasses.asdict(chain))
+        print(f"{chain}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -177,6 +177,12 @@ def one_file(root: Path, name: str) -> str:
     return _path(best[1])
 
 
+def extent(folder: Path) -> tuple[int, int]:
+    """How many files, and their bytes."""
+    sizes = [p.stat().st_size for p in folder.rglob("*") if p.is_file()]
+    return len(sizes), sum(sizes)
+
+
 def digest(folder: Path) -> str:
     """Of names, sizes, times to the second and contents of all files."""
     total = hashlib.blake2b(digest_size=16)

@@ -2,13 +2,13 @@
 
     python -m contrib.bench.counted COUNTS.json restore URL DIR ...
 
-COUNTS.json becomes an object: name of each object that was read, and the bytes
-that were asked of it, more than once if more than once.
+COUNTS.json becomes an object: name of each object that was read, and the ranges
+that were asked of it as start and length, in the order of asking.
 """
 
 import json
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,18 +16,21 @@ from typing import BinaryIO, cast
 from tiered.backends.file import FileStore
 from tiered.cli.main import main
 
+Reads = dict[str, list[tuple[int, int]]]
+"""Name -> ranges: start and length."""
+
 
 class _Counted:
     """A stream; reading is counted."""
 
-    def __init__(self, inner: BinaryIO, name: str, counts: Counter[str]) -> None:
+    def __init__(self, inner: BinaryIO, ranges: list[tuple[int, int]]) -> None:
         self._inner = inner
-        self._name = name
-        self._counts = counts
+        self._ranges = ranges
 
     def read(self, size: int = -1) -> bytes:
+        start = self._inner.tell()
         part = self._inner.read(size)
-        self._counts[self._name] += len(part)
+        self._ranges.append((start, len(part)))
         return part
 
     def readinto(self, buffer: memoryview) -> int:
@@ -45,16 +48,16 @@ class _Counted:
         self._inner.close()
 
 
-def run(arguments: Sequence[str], counts: Counter[str]) -> int:
+def run(arguments: Sequence[str], reads: Reads) -> int:
     """Run a command line; returns its exit status."""
     get, get_range = FileStore.get, FileStore.get_range
 
     def counted_get(self: FileStore, name: str) -> BinaryIO:
-        return cast(BinaryIO, _Counted(get(self, name), name, counts))
+        return cast(BinaryIO, _Counted(get(self, name), reads[name]))
 
     def counted_range(self: FileStore, name: str, start: int, size: int) -> bytes:
         part = get_range(self, name, start, size)
-        counts[name] += len(part)
+        reads[name].append((start, len(part)))
         return part
 
     FileStore.get = counted_get  # type: ignore[method-assign]
@@ -67,7 +70,7 @@ def run(arguments: Sequence[str], counts: Counter[str]) -> int:
 
 
 if __name__ == "__main__":
-    found: Counter[str] = Counter()
+    found: Reads = defaultdict(list)
     status = run(sys.argv[2:], found)
-    Path(sys.argv[1]).write_text(json.dumps(found, indent=1) + "\n")
+    Path(sys.argv[1]).write_text(json.dumps(found) + "\n")
     sys.exit(status)

@@ -4,20 +4,19 @@
 
 One thread for each figure, data in memory and warm, the best of the repetitions
 that fit into the time.  Whatever is not installed is named in the table.
+`contrib.bench.bounds` holds a run against these figures.
 """
 
 import argparse
 import gzip
 import hashlib
 import importlib
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -25,6 +24,10 @@ from typing import Any, Final
 
 from contrib.bench.corpus import Text, database_pages, image_blocks
 from contrib.bench.install import BUILD
+from contrib.bench.limits_files import large_files, small_files
+from contrib.bench.meter import Limit, Meter
+from contrib.bench.sheet import new_sheet
+from tiered.codec.packing import Effort, FramePacker
 from tiered.rsync import (
     DeltaMaker,
     Kind,
@@ -35,44 +38,6 @@ from tiered.rsync import (
 
 _MIB: Final = 1 << 20
 _SAMPLE_BYTES: Final = 8 * _MIB
-_FILES: Final = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """One figure, or why there is none."""
-
-    stage: str
-    what: str
-    figure: float | None = None
-    unit: str = "MB/s"
-    remark: str = ""
-
-
-class Meter:
-    """Repeats a function for some time, and keeps the shortest."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def best_s(self, work: Callable[[], object]) -> float:
-        best, end = float("inf"), time.perf_counter() + self._seconds
-        while best == float("inf") or time.perf_counter() < end:
-            began = time.perf_counter()
-            work()
-            best = min(best, time.perf_counter() - began)
-        return best
-
-    def rate(
-        self, stage: str, what: str, size: int, work: Callable[[], object]
-    ) -> Limit:
-        return Limit(stage=stage, what=what, figure=size / self.best_s(work) / 1e6)
-
-    def each(
-        self, stage: str, what: str, count: int, work: Callable[[], object]
-    ) -> Limit:
-        figure = self.best_s(work) / count * 1e6
-        return Limit(stage=stage, what=what, figure=figure, unit="us each")
 
 
 def samples() -> dict[str, bytes]:
@@ -92,8 +57,12 @@ def measure_all(meter: Meter, folder: Path) -> Iterator[Limit]:
     yield from _ciphers(meter, data["random"])
     yield from _compressors(meter, data)
     yield from _rsync(meter, data["database"])
+    yield from _sums(meter, data["random"])
+    yield _scrypt(meter)
     yield from _gpg(meter, data)
-    yield from _files(meter, folder)
+    yield from small_files(meter, folder)
+    yield from large_files(meter, folder, data["random"])
+    yield from _starts(meter)
 
 
 def _hashes(meter: Meter, data: bytes) -> Iterator[Limit]:
@@ -159,17 +128,34 @@ def _compressors(meter: Meter, data: dict[str, bytes]) -> Iterator[Limit]:
 
 
 def _zstd(meter: Meter, zstd: Any, name: str, sample: bytes) -> Iterator[Limit]:
-    for level in (-1, 1, 3):
+    for level in (1, 3):
         yield _with_share(
             meter,
             f"zstd {level}, {name}",
             sample,
             partial(zstd.compress, sample, level),
         )
+    for effort, size in ((Effort.SMALL_FILES, 256 << 10), (Effort.LARGE_FILES, _MIB)):
+        yield _with_share(
+            meter,
+            f"{said(effort)}, {name}",
+            sample,
+            partial(_frames, sample, size, effort),
+        )
     packed = zstd.compress(sample, 3)
     yield meter.rate(
         "decompress", f"zstd 3, {name}", len(sample), lambda: zstd.decompress(packed)
     )
+
+
+def said(effort: Effort) -> str:
+    """How a limit calls the way in which style tiered compresses."""
+    return f"zstd as for {effort.name.lower().replace('_', ' ')}"
+
+
+def _frames(data: bytes, size: int, effort: Effort) -> bytes:
+    packer = FramePacker()
+    return b"".join([packer.pack(part, effort) for part in _parts(data, size)])
 
 
 def _with_share(
@@ -212,6 +198,19 @@ def _rsync(meter: Meter, data: bytes) -> Iterator[Limit]:
         )
 
 
+def _sums(meter: Meter, data: bytes) -> Iterator[Limit]:
+    """What style tiered keeps of a large file: librsync's sums and BLAKE3's."""
+    from tiered.rsync.sums import native_block_len, piece_sums
+
+    block_len, parts = native_block_len(1 << 29), _parts(data, _MIB)
+    yield meter.rate(
+        "signature",
+        "sums of style tiered, a MiB at a time",
+        len(data),
+        lambda: [piece_sums(part, block_len) for part in parts],
+    )
+
+
 def _sign(data: bytes, block: int, kind: Kind) -> bytes:
     maker = SignatureMaker(block, kind)
     for part in _parts(data, _MIB):
@@ -223,6 +222,12 @@ def _delta(signature: Signature, data: bytes) -> int:
     maker = DeltaMaker(signature)
     size = sum(len(maker.feed(part)) for part in _parts(data, 64 << 10))
     return size + len(maker.finish())
+
+
+def _scrypt(meter: Meter) -> Limit:
+    """From a passphrase to the key of a key object, as style tiered makes them."""
+    work = partial(hashlib.scrypt, b"x", salt=b"y", n=1 << 17, r=8, p=1, maxmem=1 << 28)
+    return Limit(stage="key", what="scrypt, 2^17", figure=meter.best_s(work), unit="s")
 
 
 def _gpg(meter: Meter, data: dict[str, bytes]) -> Iterator[Limit]:
@@ -265,51 +270,14 @@ def _pipe(command: Sequence[str], data: bytes) -> bytes:
     ).stdout
 
 
-def _files(meter: Meter, folder: Path) -> Iterator[Limit]:
-    data = Text(1).take(8192)
-    for name, place in (("disk", folder), ("memory", Path("/dev/shm"))):
-        with tempfile.TemporaryDirectory(prefix="tiered-bench-", dir=place) as made:
-            root = Path(made)
-            yield meter.each(
-                "files",
-                f"create, write 8 KiB, set time, close; {name}",
-                _FILES,
-                partial(_create, root, data),
-            )
-            yield meter.each(
-                "files", f"scandir, lstat; {name}", _FILES, partial(_look, root)
-            )
-            yield meter.each(
-                "files", f"open, read, close; {name}", _FILES, partial(_read, root)
-            )
-
-
-def _create(root: Path, data: bytes) -> None:
-    shutil.rmtree(root / "files", ignore_errors=True)
-    (root / "files").mkdir()
-    where = os.open(root / "files", os.O_RDONLY)
-    for i in range(_FILES):
-        file = os.open(f"{i}", os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=where)
-        os.write(file, data)
-        os.utime(file, (1, 1))
-        os.close(file)
-    os.close(where)
-
-
-def _look(root: Path) -> int:
-    with os.scandir(root / "files") as items:
-        return sum(item.stat(follow_symlinks=False).st_size for item in items)
-
-
-def _read(root: Path) -> int:
-    where = os.open(root / "files", os.O_RDONLY)
-    size = 0
-    for i in range(_FILES):
-        file = os.open(f"{i}", os.O_RDONLY, dir_fd=where)
-        size += len(os.read(file, 65536))
-        os.close(file)
-    os.close(where)
-    return size
+def _starts(meter: Meter) -> Iterator[Limit]:
+    for what, words in (
+        ("Python", ("-c", "pass")),
+        ("tiered, which says its version", ("-m", "tiered", "--version")),
+    ):
+        work = partial(_pipe, (sys.executable, *words), b"")
+        figure = meter.best_s(work)
+        yield Limit(stage="start", what=what, figure=figure, unit="s")
 
 
 def _parts(data: bytes, size: int) -> list[memoryview]:
@@ -328,26 +296,17 @@ def _absent(stage: str, what: str, package: str) -> Limit:
     return Limit(stage=stage, what=what, remark=f"{package} is not installed")
 
 
-def markdown(found: Sequence[Limit]) -> str:
-    lines = ["| stage | what | figure | |", "| --- | --- | --- | --- |"]
-    for limit in found:
-        figure = "-"
-        if limit.figure is not None:
-            digits = 0 if limit.figure >= 100 else 1 if limit.figure >= 1 else 2
-            figure = f"{limit.figure:,.{digits}f} {limit.unit}"
-        lines.append(f"| {limit.stage} | {limit.what} | {figure} | {limit.remark} |")
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="limits", description=__doc__)
     parser.add_argument("--seconds", type=float, default=0.5, help="for each figure")
-    parser.add_argument("--out", type=Path, default=BUILD / "bench/limits.md")
+    parser.add_argument("--out", type=Path, default=BUILD / "bench/last/limits.json")
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    found = list(measure_all(Meter(options.seconds), options.out.parent))
-    options.out.write_text(markdown(found))
-    sys.stdout.write(markdown(found))
+    sheet = new_sheet("limits")
+    for limit in measure_all(Meter(options.seconds), options.out.parent):
+        sheet.rows.append(asdict(limit))
+        print(limit.stage, limit.what, limit.figure, limit.unit, limit.remark)
+    sheet.write(options.out)
 
 
 if __name__ == "__main__":

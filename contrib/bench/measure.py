@@ -8,6 +8,10 @@ by itself, such as gpg-agent, is not in it.
 A new process begins as a copy of the one that starts it, so no peak below that
 of the runner can be seen: `floor_mib` says how much that is.  So the runner does
 everything that needs memory in processes of its own.
+
+What several processes hold together is sampled: every 50 ms the resident memory
+of all that belong to the command is added up.  Pages that they share count for
+each of them.
 """
 
 import contextlib
@@ -24,6 +28,7 @@ from pathlib import Path
 from typing import Final
 
 TIMEOUT_S: Final = 3600.0
+_SAMPLE_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,9 @@ class Cost:
     """User and system time of all its processes."""
     peak_mib: float
     """Resident memory of the largest process."""
+    together_mib: float
+    """Of all its processes at one time, as far as samples show; not less than
+    `peak_mib`."""
 
 
 class CommandFailed(Exception):
@@ -60,7 +68,7 @@ def measure(
     Raises:
         CommandFailed: One of them failed, or ran longer than the timeout.
     """
-    wall_s = cpu_s = peak_kib = 0.0
+    wall_s = cpu_s = peak_kib = together_kib = 0.0
     for command in commands:
         with log.open("ab") as talk:
             began = time.perf_counter()
@@ -75,16 +83,67 @@ def measure(
             )
             watchdog = threading.Timer(timeout_s, _kill, [child.pid])
             watchdog.start()
+            sampler = _Sampler(child.pid)
+            sampler.start()
             _, status, usage = os.wait4(child.pid, 0)
             wall_s += time.perf_counter() - began
             watchdog.cancel()
+            sampler.stop()
         child.returncode = os.waitstatus_to_exitcode(status)
         cpu_s += usage.ru_utime + usage.ru_stime
         peak_kib = max(peak_kib, usage.ru_maxrss)
+        together_kib = max(together_kib, sampler.most_kib, peak_kib)
         if child.returncode != 0:
             name = Path(command.words[0]).name
             raise CommandFailed(f"{name}: status {child.returncode}: {_last(log)}")
-    return Cost(wall_s=wall_s, cpu_s=cpu_s, peak_mib=peak_kib / 1024)
+    return Cost(
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+        peak_mib=peak_kib / 1024,
+        together_mib=together_kib / 1024,
+    )
+
+
+class _Sampler(threading.Thread):
+    """Adds up, again and again, what the processes of a session hold.
+
+    Args:
+        session: Number of the session, and of its first process.
+    """
+
+    def __init__(self, session: int) -> None:
+        super().__init__(daemon=True)
+        self.most_kib = 0.0
+        self._session = session
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.wait(_SAMPLE_S):
+            self.most_kib = max(self.most_kib, _held_kib(self._session))
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+
+def _held_kib(session: int) -> float:
+    pages = 0
+    # numbers grow: whoever has a smaller one was there before
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) >= session:
+            pages += _pages(process, session)
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024
+
+
+def _pages(process: Path, session: int) -> int:
+    try:
+        # the name of the program, in brackets, may hold anything
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        if int(fields[3]) != session:
+            return 0
+        return int((process / "statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0  # it has ended
 
 
 def floor_mib(log: Path) -> float:

@@ -70,7 +70,9 @@ class Tiered:
         return shown
 
     def init(self, site: Site) -> Sequence[Command]:
-        return ()
+        if self.style == "duplicity" or not self.encrypted:
+            return ()
+        return self._command(site, "key", "init", self._url(site))
 
     def full(self, site: Site, source: Path) -> Sequence[Command]:
         return self._command(site, "full", source, self._url(site), *self._styled)
@@ -315,6 +317,12 @@ PEERS: Final[Sequence[Peer]] = (
         settings=f"compression fastest, packs of 64 MiB, no scan, no extra check, "
         f"4 readers; {_SID}",
         options=("--compression", "fastest"),
+        backup_options=_FAST,
+    ),
+    Restic(
+        name="restic-off",
+        settings=f"as restic-fast, but no compression; {_SID}",
+        options=("--compression", "off"),
         backup_options=_FAST,
     ),
     Borg(name="borg-lz4", settings=f"BLAKE2b, lz4; {_PYPI}", compression="lz4"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Self
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,9 @@ class Figure:
     wall_s: float
     cpu_s: float
     peak_mib: float
+    """Of the largest process."""
+    together_mib: float
+    """Of all processes at one time."""
     stored_bytes: int
     """In the store afterwards."""
     new_bytes: int
@@ -55,6 +58,8 @@ class Report:
     floor_mib: float = 0.0
     load_before: tuple[float, ...] = ()
     load_after: tuple[float, ...] = ()
+    sources: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Corpus -> how many files it has, and their bytes."""
     programs: list[Program] = field(default_factory=list)
     left_out: list[Remark] = field(default_factory=list)
     failures: list[Remark] = field(default_factory=list)
@@ -62,8 +67,10 @@ class Report:
 
     def write(self, path: Path) -> None:
         new = path.with_name(path.name + ".new")
-        text = json.dumps({"version": VERSION, **asdict(self)}, indent=1)
-        new.write_text(text + "\n")
+        data = {"version": VERSION, **asdict(self)}
+        rows = ",\n  ".join(json.dumps(figure) for figure in data.pop("figures"))
+        head = json.dumps(data, indent=1).removesuffix("\n}")
+        new.write_text(f'{head},\n "figures": [\n  {rows}\n ]\n}}\n')
         new.replace(path)
 
     @classmethod
@@ -85,6 +92,7 @@ class Report:
             data[name] = [kind(**item) for item in data[name]]
         for name in ("load_before", "load_after"):
             data[name] = tuple(data[name])
+        data["sources"] = {n: tuple(found) for n, found in data["sources"].items()}
         return cls(**data)
 
     def corpora(self) -> Sequence[str]:

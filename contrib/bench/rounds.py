@@ -115,6 +115,7 @@ class Round:
                     wall_s=round(cost.wall_s, 4),
                     cpu_s=round(cost.cpu_s, 4),
                     peak_mib=round(cost.peak_mib, 2),
+                    together_mib=round(cost.together_mib, 2),
                     stored_bytes=after,
                     new_bytes=after - before,
                 )

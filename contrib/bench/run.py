@@ -1,31 +1,45 @@
 """tiered and its peers side by side, in one run, as ratios: `make bench`.
 
-Writes OUT.json, all raw figures, and OUT.md, the tables.  README.md beside this
-file has examples, docs/performance.md what the figures mean.
+Then, each in a process of its own, the other parts.  Into the folder OUT go the raw
+figures of each part as JSON, and tables.md.  README.md beside this file has
+examples, docs/performance.md what the figures mean.
 """
 
 import argparse
 import datetime
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from contrib.bench.install import BUILD, Missing
+from contrib.bench.corpus import extent
+from contrib.bench.install import BUILD, ROOT, Missing
 from contrib.bench.measure import floor_mib, machine
 from contrib.bench.peers import PEERS, Peer
 from contrib.bench.results import Figure, Program, Remark, Report
 from contrib.bench.rounds import WORKS, Round, corpus_do
-from contrib.bench.table import markdown
+from contrib.bench.table import PARTS, REPORT, read_folder, sections
 
 
-def main(arguments: Sequence[str]) -> Report:
+def main(arguments: Sequence[str]) -> None:
     """Run what the command line says."""
     options = _parse(arguments)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if "peers" in options.parts:
+        compare(options)
+    for part in PARTS:
+        if part in options.parts:
+            _run_part(part, options)
+    _write_tables(options.out)
+    _say(f"written: {options.out}/tables.md")
+
+
+def compare(options: argparse.Namespace) -> Report:
+    """The programs side by side."""
     folder: Path = options.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     report = Report(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         machine=machine(),
@@ -36,6 +50,7 @@ def main(arguments: Sequence[str]) -> Report:
     root = folder / f"corpus-{options.scale:g}"
     _say(f"corpora in {root}")
     corpus_do("make", root, "--scale", str(options.scale))
+    report.sources = {name: extent(root / name) for name in "AB"}
     report.floor_mib = round(floor_mib(folder / "log"), 2)
     report.load_before = _load()
     for name in options.corpora:
@@ -52,20 +67,40 @@ def main(arguments: Sequence[str]) -> Report:
                 verify=number == 0,
             ).run()
     report.load_after = _load()
-    _write(report, options.out)
-    _say(f"written: {options.out}.json, {options.out}.md")
+    report.write(options.out / REPORT)
     return report
+
+
+def _run_part(part: str, options: argparse.Namespace) -> None:
+    """One that says itself what it finds; if it fails, the others go on."""
+    _say(f"part {part}")
+    module = "chain30" if part == "chain" else part
+    scale = options.scale
+    words = {
+        "chain": ["--scale", scale, "--rounds", options.rounds],
+        "tebibyte": ["--gib", 1024 * scale, "--files", max(4, round(256 * scale))],
+        "million": ["--files", round(1_000_000 * scale)],
+        "limits": ["--seconds", 0.5 if scale >= 1 else 0.05],
+    }[part]
+    if part != "limits":
+        words += ["--folder", options.folder / "stores", "--memory", options.memory]
+    out = options.out / f"{part}.json"
+    command = [sys.executable, "-m", f"contrib.bench.{module}", "--out", out, *words]
+    if subprocess.run([str(w) for w in command], check=False, cwd=ROOT).returncode:
+        _say(f"part {part} failed; what an earlier run left is kept")
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     names = tuple(peer.name for peer in PEERS)
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     add = parser.add_argument
+    parts = ("peers", *PARTS)
+    add("--parts", type=_some_of(parts), default=parts, help="default: all")
     add("--works", type=_some_of(WORKS), default=WORKS, help="default: all")
     add("--programs", type=_some_of(names), default=names, help="default: all")
     add("--corpora", type=_some_of("AB"), default=("A", "B"), help="A, B (both)")
     add("--rounds", type=int, default=3, help="default: 3")
-    add("--scale", type=float, default=1.0, help="of the corpora; default: 1")
+    add("--scale", type=float, default=1.0, help="of all sources; default: 1")
     add("--out", type=Path, default=BUILD / "bench/last", help="default: %(default)s")
     add("--folder", type=Path, default=BUILD / "bench", help="for corpora and stores")
     add("--memory", type=Path, default=Path("/dev/shm"), help="for restored files")
@@ -118,12 +153,13 @@ def _note(report: Report, out: Path, found: Figure | Remark) -> None:
             f" {found.peak_mib:6.0f} MiB {found.new_bytes / 1e6:+10.3f} MB"
         )
     report.load_after = _load()
-    _write(report, out)
+    report.write(out / REPORT)
 
 
-def _write(report: Report, out: Path) -> None:
-    report.write(out.with_name(out.name + ".json"))
-    out.with_name(out.name + ".md").write_text(markdown(report))
+def _write_tables(out: Path) -> None:
+    found = sections(*read_folder(out)).items()
+    text = "\n\n".join(f"# {name}\n\n{text}" for name, text in found)
+    (out / "tables.md").write_text(text + "\n")
 
 
 def _load() -> tuple[float, ...]:

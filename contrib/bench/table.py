@@ -1,98 +1,86 @@
-"""A report as Markdown: medians, and ratios to the fastest of others.
+"""What a run found, as Markdown: medians, and ratios to the fastest of others.
 
-python -m contrib.bench.table REPORT.json
+python -m contrib.bench.table FOLDER
 """
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from contrib.bench.bounds import number
+from contrib.bench.bounds import rows as bounds
 from contrib.bench.results import Report
+from contrib.bench.sheet import Sheet
+from contrib.bench.targets import RIVALS, verdicts
 
-OURS: Final = ("tiered", "tiered-dup")
-"""The first one that was measured is held against the targets."""
-RIVALS: Final = {
-    "restic": ("restic", "restic-fast"),
-    "restic's default": ("restic",),
-    "borg": ("borg-lz4", "borg-zstd"),
-    "duplicity": ("duplicity",),
-    "tar, zstd, age": ("tar-zstd-age",),
-}
-"""Against each of these, the fastest setting in that work counts."""
+PARTS: Final = ("chain", "tebibyte", "million", "limits")
+"""Each has a sheet of its own; the programs side by side have a report."""
+REPORT: Final = "peers.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A ratio that `tiered` has to reach."""
+def read_folder(folder: Path) -> tuple[Report | None, dict[str, Sheet]]:
+    """What the last runs of each part left there."""
+    report = folder / REPORT
+    paths = {part: folder / f"{part}.json" for part in PARTS}
+    return (
+        Report.read(report) if report.exists() else None,
+        {part: Sheet.read(path) for part, path in paths.items() if path.exists()},
+    )
 
-    work: str
-    corpus: str
-    against: str
-    limit: float
-    what: str = "wall_s"
 
-
-TARGETS: Final = (
-    Target(work="full", corpus="A", against="restic", limit=0.45),
-    Target(work="full", corpus="A", against="tar, zstd, age", limit=0.75),
-    Target(work="full", corpus="A", against="duplicity", limit=0.15),
-    Target(work="full", corpus="B", against="restic", limit=0.45),
-    Target(work="full", corpus="B", against="borg", limit=0.60),
-    Target(work="full", corpus="B", against="duplicity", limit=0.10),
-    Target(work="unchanged", corpus="A", against="restic", limit=0.30),
-    Target(work="unchanged", corpus="B", against="restic", limit=0.80),
-    Target(work="incremental", corpus="A", against="restic", limit=0.50),
-    Target(work="incremental", corpus="B", against="restic", limit=0.30),
-    Target(
-        work="incremental",
-        corpus="B",
-        against="restic",
-        limit=0.15,
-        what="new_bytes",
-    ),
-    Target(work="restore", corpus="A", against="restic", limit=0.35),
-    Target(work="restore", corpus="B", against="restic", limit=0.50),
-    Target(work="list", corpus="A", against="restic", limit=0.30),
-    *(
-        Target(
-            work="full",
-            corpus=corpus,
-            against="restic's default",
-            limit=1.0,
-            what="stored_bytes",
-        )
-        for corpus in "AB"
-    ),
-)
-PEAK_LIMIT_MIB: Final = 300.0 * 1e6 / 2**20
-
-_WHAT: Final = {
-    "wall_s": "time",
-    "new_bytes": "new bytes stored",
-    "stored_bytes": "stored size",
-}
+def sections(report: Report | None, sheets: Mapping[str, Sheet]) -> dict[str, str]:
+    """All tables by name, those that there are figures for."""
+    found = {"targets": _targets(report, sheets)}
+    if report:
+        found["programs"] = markdown(report)
+    shown: dict[str, Callable[[Sheet], str]] = {
+        "chain": _chain,
+        "tebibyte": _tebibyte,
+        "million": _million,
+        "limits": _limits,
+    }
+    for part, sheet in sheets.items():
+        parts = [_head_of_sheet(sheet), shown[part](sheet)]
+        parts += [f"- {remark}" for remark in sheet.remarks]
+        found[part] = "\n\n".join(parts)
+    if report and "limits" in sheets:
+        head = ["work", "stage", "how much", "limit", "seconds"]
+        found["bounds"] = _grid(head, bounds(report, sheets["limits"]))
+    return found
 
 
 def markdown(report: Report) -> str:
-    """All tables of a run."""
+    """The tables of the programs side by side."""
     parts = [_head(report), _programs(report)]
     for corpus in report.corpora():
         parts += [_times(report, corpus), _costs(report, corpus)]
         parts.append(_sizes(report, corpus))
-    parts += [_targets(report), _remarks(report)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    parts.append(_remarks(report))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _head(report: Report) -> str:
-    m = report.machine
     before, after = (_loads(x) for x in (report.load_before, report.load_after))
     return (
-        f"{report.date}: {m['processor']}, {m['cores']} cores, {m['memory_gib']} GiB,"
-        f" {m['system']}, kernel {m['kernel']}, Python {m['python']}; load average"
+        f"{report.date}: {_machine(report.machine)}; load average"
         f" {before} before, {after} after. Scale {report.scale:g}, {report.rounds}"
         f" {'round' if report.rounds == 1 else 'rounds'}, medians."
+    )
+
+
+def _head_of_sheet(sheet: Sheet) -> str:
+    return (
+        f"{sheet.date}: {_machine(sheet.machine)}; load average"
+        f" {sheet.load_before:.1f} before, {sheet.load_after:.1f} after;"
+        f" scale {sheet.scale:g}."
+    )
+
+
+def _machine(m: Mapping[str, Any]) -> str:
+    return (
+        f"{m['processor']}, {m['cores']} cores, {m['memory_gib']} GiB,"
+        f" {m['system']}, kernel {m['kernel']}, Python {m['python']}"
     )
 
 
@@ -124,10 +112,15 @@ def _costs(report: Report, corpus: str) -> str:
         peak = report.median("peak_mib", corpus, work, program)
         if cpu_s is None or peak is None:
             return "-"
+        together = report.median("together_mib", corpus, work, program) or peak
         floor = "<" if peak <= report.floor_mib * 1.05 else ""
-        return f"{cpu_s:.2f} / {floor}{peak * 2**20 / 1e6:.0f}"
+        shown = f"{cpu_s:.2f} / {floor}{_mb(peak)}"
+        return f"{shown} ({_mb(together)})" if together > peak * 1.05 else shown
 
-    title = f"**{corpus}, CPU seconds / peak memory in MB of the largest process**"
+    title = (
+        f"**{corpus}, CPU seconds / peak memory in MB of the largest process**"
+        " (of all at one time, if that is more)"
+    )
     return f"{title}\n\n{_by_program(report, corpus, cell)}"
 
 
@@ -163,39 +156,84 @@ def _sizes(report: Report, corpus: str) -> str:
     return f"{title}\n\n{_grid(['program', *works], rows)}"
 
 
-def _targets(report: Report) -> str:
-    measured = {f.program for f in report.figures}
-    ours = next((name for name in OURS if name in measured), None)
-    if ours is None:
-        return ""
+def _targets(report: Report | None, sheets: Mapping[str, Sheet]) -> str:
+    rows = [verdict.cells() for verdict in verdicts(report, sheets)]
+    return _grid(["work", "against", "at most", "is", "met"], rows)
+
+
+def _chain(sheet: Sheet) -> str:
+    head = ["program", "work", "incrementals", "seconds", "CPU s", "ratio", "peak MB"]
+    head += ["MB of volumes read", "MB needed", "MB read twice"]
+    first = {
+        (r["program"], r["work"]): r["wall_s"] for r in sheet.rows if not r["days"]
+    }
     rows = []
-    for target in TARGETS:
-        place = (target.what, target.corpus, target.work)
-        own = report.median(*place, ours)
-        best = report.least(*place, RIVALS[target.against])
-        if own is None or not best:
-            continue
-        rows.append(
-            [
-                f"{target.work}, {target.corpus}: {_WHAT[target.what]}",
-                target.against,
-                f"{target.limit:.2f}",
-                f"{own / best:.2f}",
-                "yes" if own / best <= target.limit else "**no**",
-            ]
-        )
-    peaks = [f.peak_mib for f in report.figures if f.program == ours]
-    rows.append(
+    for r in sheet.rows:
+        before = first.get((r["program"], r["work"]))
+        ratio = f"{r['wall_s'] / before:.2f}" if before else "-"
+        cells = [f"`{r['program']}`", r["work"], str(r["days"]), f"{r['wall_s']:.2f}"]
+        cells += [f"{r['cpu_s']:.2f}", ratio, _mb(r["peak_mib"])]
+        rows.append([*cells, *_read(r["reads"])])
+    new = {r["program"]: r["new_bytes"] for r in sheet.rows if r["new_bytes"]}
+    stored = [f"`{name}` {size / 1e6:.1f}" for name, size in new.items()]
+    text = f"New MB stored by one incremental backup: {', '.join(stored)}."
+    mib = sheet.facts["bytes"] / 2**20
+    title = f"A file of {mib:,.0f} MiB, 2 % of its pages rewritten a day:"
+    return f"{title}\n\n{_grid(head, rows)}\n\n{text}"
+
+
+def _read(reads: Mapping[str, int] | None) -> list[str]:
+    if reads is None:
+        return ["-"] * 3
+    volumes = f"{reads['volume_bytes'] / 1e6:.3f} ({reads['volumes']} volumes)"
+    if not reads["needed_volumes"]:
+        return [volumes, "-", f"{reads['twice_bytes'] / 1e6:.3f}"]
+    return [
+        volumes,
+        f"{reads['needed_bytes'] / 1e6:.3f} ({reads['needed_volumes']} volumes)",
+        f"{reads['twice_bytes'] / 1e6:.3f}",
+    ]
+
+
+def _tebibyte(sheet: Sheet) -> str:
+    head = ["GiB", "files", "peak MB", "MB more for each TiB", "seconds", "CPU s"]
+    rows = [
         [
-            "peak memory, all works",
-            "(MB)",
-            f"{PEAK_LIMIT_MIB * 2**20 / 1e6:.0f}",
-            f"{max(peaks) * 2**20 / 1e6:.0f}",
-            "yes" if max(peaks) <= PEAK_LIMIT_MIB else "**no**",
+            f"{r['gib']:,g}",
+            f"{r['files']:,}",
+            _mb(r["peak_mib"]),
+            _mb(r["slope_mib_per_tib"]),
+            f"{r['wall_s']:,.0f}",
+            f"{r['cpu_s']:,.0f}",
         ]
-    )
-    title = f"**Targets, held against `{ours}`**"
-    return f"{title}\n\n{_grid(['work', 'against', 'at most', 'is', 'met'], rows)}"
+        for r in sheet.rows
+    ]
+    return _grid(head, rows)
+
+
+def _million(sheet: Sheet) -> str:
+    files = sheet.facts["files"]
+    head = ["work", "seconds", "CPU s", "peak MB", "index stored", "for each file"]
+    rows = []
+    for r in sheet.rows:
+        index = r["index_bytes"]
+        cells = [r["work"], f"{r['wall_s']:.2f}", f"{r['cpu_s']:.2f}"]
+        cells += [_mb(r["peak_mib"]), f"{index:,} bytes" if index else "-"]
+        each = f"{index / files:.1f} bytes" if r["work"] == "full" else "-"
+        rows.append([*cells, each])
+    return f"{files:,} files:\n\n{_grid(head, rows)}"
+
+
+def _limits(sheet: Sheet) -> str:
+    rows = []
+    for r in sheet.rows:
+        figure = "-" if r["figure"] is None else f"{number(r['figure'])} {r['unit']}"
+        rows.append([r["stage"], r["what"], figure, r["remark"]])
+    return _grid(["stage", "what", "figure", ""], rows)
+
+
+def _mb(mib: float) -> str:
+    return f"{mib * 2**20 / 1e6:.0f}"
 
 
 def _remarks(report: Report) -> str:
@@ -213,7 +251,8 @@ def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def main() -> None:
-    sys.stdout.write(markdown(Report.read(Path(sys.argv[1]))))
+    for name, text in sections(*read_folder(Path(sys.argv[1]))).items():
+        print(f"# {name}\n\n{text}\n")
 
 
 if __name__ == "__main__":
