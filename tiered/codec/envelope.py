@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Generic, NoReturn, Protocol, TypeVar
 
+from tiered.codec.buffers import KeptBuffer
 from tiered.errors import ArchiveDamaged
 
 if TYPE_CHECKING:  # loading `age` takes as long as all else: only who seals pays
@@ -70,6 +71,11 @@ class RangeReader(Protocol):
         Raises:
             ArchiveDamaged: They were changed, or are not as many.
         """
+
+    def open_into(
+        self, offset: int, length: int, sealed: bytes | memoryview, buffer: KeptBuffer
+    ) -> memoryview:
+        """As `open`, but in a buffer; valid until that is used again."""
 
 
 class Envelope(Protocol):
@@ -234,10 +240,21 @@ class _PlainRanges:
         return offset, length
 
     def open(self, offset: int, length: int, sealed: bytes) -> bytes:
+        self._check(offset, length, sealed)
+        return sealed
+
+    def open_into(
+        self, offset: int, length: int, sealed: bytes | memoryview, buffer: KeptBuffer
+    ) -> memoryview:
+        self._check(offset, length, sealed)
+        target = buffer.sized(length)
+        target[:] = sealed
+        return target
+
+    def _check(self, offset: int, length: int, sealed: bytes | memoryview) -> None:
         self.sealed_range(offset, length)
         if len(sealed) != length:
             raise ArchiveDamaged(
                 f"{self._name!r}: {len(sealed)} bytes came from {offset}, not {length}",
                 hint="Read another copy of it, if there is one.",
             )
-        return sealed

@@ -104,15 +104,9 @@ def unpack_frame(frame: bytes, size: FrameSize, limit: int = MAX_FRAME_BYTES) ->
 
     Cost: Memory of the content that `size` says, whatever the frame holds.
     """
-    if not 0 <= size.content <= limit:
-        raise ArchiveDamaged(f"a frame claims {size.content} bytes of content")
+    check_frame(frame, size, limit)
     decompressor = zstd.ZstdDecompressor()
     try:
-        about = zstd.get_frame_info(frame)
-        if about.decompressed_size != size.content or len(frame) != size.stored:
-            raise ArchiveDamaged("a frame has another size than its table says")
-        if not frame[_DESCRIPTOR_AT] & _CHECKSUM_BIT or about.dictionary_id:
-            raise ArchiveDamaged("a frame has no checksum, or needs a dictionary")
         content = decompressor.decompress(frame, max(1, size.content))
     except zstd.ZstdError as e:
         raise ArchiveDamaged(f"a frame does not decompress: {e}") from None
@@ -121,6 +115,24 @@ def unpack_frame(frame: bytes, size: FrameSize, limit: int = MAX_FRAME_BYTES) ->
     if decompressor.unused_data:
         raise ArchiveDamaged("something stands behind a frame")
     return content
+
+
+def check_frame(frame: bytes | memoryview, size: FrameSize, limit: int) -> None:
+    """Does a frame say of itself what its table says, and that it can be checked?
+
+    Raises:
+        ArchiveDamaged: No.
+    """
+    if not 0 <= size.content <= limit:
+        raise ArchiveDamaged(f"a frame claims {size.content} bytes of content")
+    try:
+        about = zstd.get_frame_info(frame)
+    except zstd.ZstdError as e:
+        raise ArchiveDamaged(f"a frame does not decompress: {e}") from None
+    if about.decompressed_size != size.content or len(frame) != size.stored:
+        raise ArchiveDamaged("a frame has another size than its table says")
+    if not frame[_DESCRIPTOR_AT] & _CHECKSUM_BIT or about.dictionary_id:
+        raise ArchiveDamaged("a frame has no checksum, or needs a dictionary")
 
 
 class FrameStream:

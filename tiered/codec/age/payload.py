@@ -129,6 +129,26 @@ class PayloadKey:
             for i, part in enumerate(parts)
         ]
 
+    def open_run_into(
+        self, first: int, sealed: Buffer, target: memoryview, *, last: bool
+    ) -> None:
+        """As `open_run`, but into a buffer of exactly as many bytes as come out.
+
+        Raises:
+            ArchiveDamaged: As `open_run`; what the buffer holds is of no use.
+        """
+        parts = _cut(sealed, SEALED_LEN)
+        final = len(parts) - 1
+        for i, part in enumerate(parts):
+            index, is_last = first + i, last and i == final
+            if not _fits(index, len(part) - TAG_LEN, last=is_last):
+                raise _misfit(index, len(part))
+            plain = target[i * CHUNK_LEN : i * CHUNK_LEN + len(part) - TAG_LEN]
+            try:
+                self._aead.decrypt_into(_nonce(index, last=is_last), part, None, plain)
+            except InvalidTag:
+                raise self._why(index, part, last=is_last) from None
+
     def _why(self, index: int, sealed: Buffer, *, last: bool) -> ArchiveDamaged:
         """What is wrong with a chunk that does not open, for the message."""
         try:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tiered.codec.age.failures import about, payload_failure
 from tiered.codec.age.file import Unlocked
 from tiered.codec.age.payload import CHUNK_LEN, SEALED_LEN, plain_size
+from tiered.codec.buffers import KeptBuffer
 
 ReadRange = Callable[[int, int], bytes]
 """(offset, length) in the file -> exactly these bytes, or an error."""
@@ -87,11 +88,21 @@ class SeekableDecryptor:
         end = min(self._end, -(-(offset + length) // CHUNK_LEN) * SEALED_LEN)
         return self._unlocked.chunks_at + start, end - start
 
-    def open(self, offset: int, length: int, sealed: bytes) -> bytes:
+    def open(self, offset: int, length: int, sealed: bytes | memoryview) -> bytes:
         """The plain range, from the bytes that `sealed_range` named.
 
         Raises:
             ArchiveDamaged: Payload failure: a chunk is damaged.
+        """
+        return bytes(self.open_into(offset, length, sealed, KeptBuffer()))
+
+    def open_into(
+        self, offset: int, length: int, sealed: bytes | memoryview, buffer: KeptBuffer
+    ) -> memoryview:
+        """The plain range in a buffer, valid until that is used again.
+
+        Raises:
+            ArchiveDamaged: As `open`.
         """
         start, sealed_length = self.sealed_range(offset, length)
         with about(self._name):
@@ -100,12 +111,13 @@ class SeekableDecryptor:
                     f"{len(sealed)} bytes came from {start}, not {sealed_length}"
                 )
             if not length:
-                return b""
+                return memoryview(b"")
             first = offset // CHUNK_LEN
             last = start + sealed_length == self._unlocked.chunks_at + self._end
-            opened = self._unlocked.key.open_run(first, sealed, last=last)
+            target = buffer.sized(plain_size(sealed_length))
+            self._unlocked.key.open_run_into(first, sealed, target, last=last)
         skip = offset - first * CHUNK_LEN
-        return _slice(opened, skip, length)
+        return target[skip : skip + length]
 
     def verify_end(self) -> None:
         """Prove the size: open the last chunk as the last.
@@ -120,12 +132,3 @@ class SeekableDecryptor:
         sealed = self._read_range(self._unlocked.chunks_at + start, self._end - start)
         with about(self._name):
             self._unlocked.key.open(last, sealed, last=True)
-
-
-def _slice(chunks: list[bytes], skip: int, length: int) -> bytes:
-    """`length` bytes from `skip` on, of which only the ends are copied twice."""
-    chunks[0] = chunks[0][skip:]
-    excess = sum(map(len, chunks)) - length
-    if excess:
-        chunks[-1] = chunks[-1][:-excess]
-    return b"".join(chunks)

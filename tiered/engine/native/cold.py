@@ -9,13 +9,16 @@ one bad chunk costs the files that lie in it, and no others.
 Stores that cannot read ranges give whole volumes from the beginning.
 """
 
+import threading
 from threading import Lock
 
 from tiered.archive.collection import Chain, Collection
 from tiered.archive.object_name import ObjectName
+from tiered.codec.buffers import KeptBuffer
 from tiered.codec.envelope import RangeReader
 from tiered.codec.frames import FrameTable, unpack_frame
 from tiered.codec.reads import FrameRun
+from tiered.codec.unpacking import FrameUnpacker, library_decompress
 from tiered.engine.context import Context
 from tiered.engine.native.known_volumes import ColdVolume, KnownVolumes
 from tiered.engine.native.schedule import VolumeNumbers
@@ -30,8 +33,8 @@ _TABLES = 32
 class OpenRun:
     """The frames of one read; unpacks those that are asked for, in order.
 
-    The envelope is opened for a few frames at a time: buffers that stay small are
-    used again, while large ones cost a page fault for each 4 KiB.
+    The envelope is opened for a few frames at a time, so that what is decrypted is
+    still near when it is decompressed.
 
     Raises (also `content`):
         Frozen: The volume is sealed.
@@ -44,7 +47,7 @@ class OpenRun:
         self._volumes, self._volume, self._run = volumes, volume, run
         self._sealed: memoryview | None = None
         self._failure: Exception = ArchiveDamaged("")
-        self._payload, self._start, self._end = b"", 0, 0
+        self._payload, self._start, self._end = memoryview(b""), 0, 0
         try:
             self._reader = volumes.reader(volume)
             self._at, length = self._reader.sealed_range(
@@ -58,24 +61,27 @@ class OpenRun:
         else:
             self._sealed = memoryview(sealed)
 
-    def content(self, frame: int) -> bytes:
-        """The content of a frame.
+    def content(self, frame: int) -> memoryview:
+        """The content of a frame, valid until this thread asks for the next.
 
         Raises:
             ArchiveDamaged: No copy has it.
         """
         if self._sealed is None:
-            return self._volumes.rescue_frame(self._volume, frame, self._failure)
+            return self._rescued(frame, self._failure)
         table = self._volume.table
         start, end = table.stored_start(frame), table.stored_start(frame + 1)
         try:
             if not self._start <= start < end <= self._end:
                 self._open(self._sealed, frame)
             stored = self._payload[start - self._start : end - self._start]
-            return unpack_frame(stored, table.sizes[frame])
+            return self._volumes.unpacker.unpack(stored, table.sizes[frame])
         except ArchiveDamaged as e:
             self._start = self._end = 0
-            return self._volumes.rescue_frame(self._volume, frame, e)
+            return self._rescued(frame, e)
+
+    def _rescued(self, frame: int, failure: Exception) -> memoryview:
+        return memoryview(self._volumes.rescue_frame(self._volume, frame, failure))
 
     def _open(self, sealed: memoryview, first: int) -> None:
         """Decrypt some frames, from the first on."""
@@ -88,9 +94,17 @@ class OpenRun:
         end = table.stored_start(last + 1)
         at, length = self._reader.sealed_range(start, end - start)
         part = sealed[at - self._at : at - self._at + length]
-        self._payload = self._reader.open(start, end - start, part)  # type: ignore[arg-type]
-        # a view: copying it would cost a tenth of decrypting it
+        buffer = self._volumes.kept.payload
+        self._start = self._end = 0
+        self._payload = self._reader.open_into(start, end - start, part, buffer)
         self._start, self._end = start, end
+
+
+class _Kept(threading.local):
+    """What each thread keeps."""
+
+    def __init__(self) -> None:
+        self.payload = KeptBuffer()
 
 
 class ColdVolumes:
@@ -115,6 +129,8 @@ class ColdVolumes:
         self._sets = KnownVolumes(context, collection, chain)
         self._ranges = context.store.extras.ranges
         self._whole = WholeVolumes(context, must_do=self._ranges is None)
+        self.kept = _Kept()
+        self.unpacker = FrameUnpacker(library_decompress())
 
     def __enter__(self) -> "ColdVolumes":
         return self

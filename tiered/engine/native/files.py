@@ -14,7 +14,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -120,10 +120,6 @@ class FileWriter:
     def __init__(self, names: TemporaryNames, dresser: Dresser) -> None:
         self._names, self._dresser = names, dresser
         self._lock = Lock()
-        self.one_at_a_time = Lock()
-        """Held while many small files are written: each takes a handful of short
-        system calls, and threads that take turns in them wait for the interpreter
-        longer than for the disk."""
 
     def write_whole(self, job: FileJob, data: memoryview) -> None:
         """A file that is at hand.
@@ -276,14 +272,32 @@ def _write_all(fd: int, at: int, data: memoryview) -> None:
 def _write_around_holes(fd: int, at: int, data: memoryview) -> None:
     """Write, and leave out blocks of zeros: the file is as long as it should be."""
     start = 0
-    here = -(at % _HOLE_BYTES)
-    while here < len(data):
-        first, last = max(here, 0), min(here + _HOLE_BYTES, len(data))
-        if bytes(data[first:last]) == _HOLE[: last - first]:
-            _write_all(fd, at + start, data[start:first])
-            start = last
-        here += _HOLE_BYTES
+    for first, last in _holes(at, bytes(data)):
+        _write_all(fd, at + start, data[start:first])
+        start = last
     _write_all(fd, at + start, data[start:])
+
+
+def _holes(at: int, data: bytes) -> Iterator[tuple[int, int]]:
+    """Blocks of zeros, and parts of blocks at either end, as the other part comes
+    with another piece.
+
+    Cost: Next to none where there are few zeros: `find` looks at each 4096th byte.
+    """
+    size = len(data)
+    head = min(-at % _HOLE_BYTES, size)
+    if data[:head] == _HOLE[:head]:
+        yield 0, head
+    here = head
+    while (found := data.find(_HOLE, here)) >= 0:
+        first = last = found + -(at + found) % _HOLE_BYTES
+        while data[last : last + _HOLE_BYTES] == _HOLE:
+            last += _HOLE_BYTES
+        yield first, last
+        here = max(last, first + 1)
+    tail = max(head, size - (at + size) % _HOLE_BYTES)
+    if data[tail:] == _HOLE[: size - tail]:
+        yield tail, size
 
 
 def _read_back(growing: Growing, fd: int, length: int) -> None:

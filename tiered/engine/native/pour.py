@@ -20,6 +20,7 @@ from tiered.engine.native.files import (
 )
 from tiered.engine.native.folders import SpecialJob, make_special
 from tiered.engine.native.schedule import Run, Segment, split_segments
+from tiered.engine.native.small_files import SMALL_BYTES, Small, SmallFiles
 from tiered.engine.restoration import NO_USE_TO_GO_ON
 from tiered.errors import ArchiveDamaged, Frozen, TargetError
 
@@ -27,8 +28,6 @@ J = TypeVar("J", FileJob, SpecialJob, FileJob | SpecialJob)
 
 BATCH = 256
 """Paths without content that are one task."""
-SMALL_BYTES = 64 << 10
-"""A file up to this size takes more system calls than time in them."""
 
 
 @dataclass(slots=True)
@@ -51,6 +50,15 @@ class Pourer:
     ) -> None:
         self._volumes, self._names, self._dresser = volumes, names, dresser
         self._writer = FileWriter(names, dresser)
+        self._small = SmallFiles(self._writer, dresser)
+
+    def start(self, processes: int) -> None:
+        """Have processes write small files; before the first of them."""
+        self._small.start(processes)
+
+    def close(self) -> None:
+        """Nothing is written afterwards."""
+        self._small.close()
 
     def pour(self, files: Sequence[FileJob], run: Run) -> Outcome:
         """Read a run, and write what it holds.
@@ -59,7 +67,7 @@ class Pourer:
             TargetError: The target is full or gone.
             StoreError: The store does not answer.
         """
-        pouring = _Pouring(self._writer, files)
+        pouring = _Pouring(self._writer, self._small, files)
         try:
             opened = self._volumes.open_run(run.volume, run.frames)
             frames = range(run.frames.first, run.frames.last + 1)
@@ -107,8 +115,10 @@ class Pourer:
 class _Pouring:
     """One run on its way into files."""
 
-    def __init__(self, writer: FileWriter, files: Sequence[FileJob]) -> None:
-        self._writer, self._files = writer, files
+    def __init__(
+        self, writer: FileWriter, small: SmallFiles, files: Sequence[FileJob]
+    ) -> None:
+        self._writer, self._small, self._files = writer, small, files
         self.outcome = Outcome()
         self._part: FileJob | None = None
         """The file whose part is open: as a rule the next piece is of it, too."""
@@ -120,13 +130,13 @@ class _Pouring:
         """Write what lies in a frame, whose content begins at `start`."""
         files = self._files
         try:
-            content = memoryview(opened.content(frame))
+            content = opened.content(frame)
         except ArchiveDamaged as e:
             for segment in segments:
                 self._fail(files[segment[2]], e)
             return
         size = len(content)
-        small: list[tuple[FileJob, memoryview]] = []
+        small: list[Small] = []
         for _, offset, number, at, length in segments:
             job = files[number]
             if job.done or job.failed:
@@ -141,9 +151,10 @@ class _Pouring:
             else:
                 self._whole(job, content[first:last])
         if small:
-            with self._writer.one_at_a_time:
-                for job, data in small:
-                    self._whole(job, data)
+            failed = self._small.write(small)
+            self.outcome.files += len(small) - len(failed)
+            for job, error in failed:
+                self._fail(job, error)
 
     def end(self) -> None:
         if self._part is not None:

@@ -48,6 +48,9 @@ _THAWS = 15
 """Times that a volume may turn out to be sealed, minutes apart, before a restore
 gives up: a listing lags by minutes, not by hours."""
 
+_MOST_PROCESSES = 4
+"""What one process unpacks keeps no more of them busy."""
+
 Task = Callable[[], Outcome]
 
 
@@ -60,13 +63,17 @@ class RestoreSettings:
     window_items: int = 1 << 16
     """Files and extents that are thought about at once."""
     read: ReadSettings = ReadSettings()  # noqa: RUF009 - frozen
+    processes: int = 0
+    """That do nothing but write small files."""
+    many_files: int = 4000
+    """From how many files on these are worth the tenth of a second to start one."""
 
 
 def run_native_restore(
     context: Context,
     plan: NativeRestorePlan,
     request: RestoreRequest,
-    settings: RestoreSettings = RestoreSettings(),
+    settings: RestoreSettings | None = None,
 ) -> RestoreReport:
     """Thaw, wait and write.
 
@@ -81,6 +88,7 @@ def run_native_restore(
             damaged.  All others were.
         TieredError: Files written so far are whole and stay.
     """
+    settings = settings or RestoreSettings(processes=_processors())
     is_new = not os.path.lexists(request.target) or not _holds_something(request.target)
     check_target(request.target, force=request.force)
     _check_key(context, plan)
@@ -124,6 +132,8 @@ class _Restore:
         self._folders = Folders(self._root, self._refuse)
         self._pourer = Pourer(volumes, self._names, self._dresser)
         self._threads = ThreadPoolExecutor(settings.threads, "restore")
+        if plan.files >= settings.many_files:
+            self._pourer.start(settings.processes)
         self._damaged: list[tuple[str, Exception]] = []
         self._failed: set[bytes] = set()
         self._thaws: Counter[str] = Counter()
@@ -133,6 +143,7 @@ class _Restore:
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(cancel_futures=True)
+        self._pourer.close()
 
     def run(self, selection: Selection, numbers: VolumeNumbers) -> None:
         filler = Filler(
@@ -174,7 +185,7 @@ class _Restore:
             segments = self._leave_out(files, segments)
         runs = plan_runs(segments, self._volumes.table, self._settings.read)
         if self._context.store.extras.ranges is not None:
-            runs = by_need(runs)
+            runs = by_need(runs, self._settings.threads)
         empty: list[FileJob | SpecialJob] = [
             f for f in files if not f.size and not f.done
         ]
@@ -313,6 +324,12 @@ def _check_key(context: Context, plan: NativeRestorePlan) -> None:
                 return
     if failure:
         raise failure
+
+
+def _processors() -> int:
+    """How many processes gain something: none beside a single processor."""
+    count = len(os.sched_getaffinity(0))
+    return min(count, _MOST_PROCESSES) if count > 1 else 0
 
 
 def _holds_something(target: bytes) -> bool:

@@ -46,6 +46,7 @@ class NativeRestorePlan:
     """By set and number."""
     thaw: ThawPlan | None
     """None if no store is cold."""
+    files: int
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,9 +76,11 @@ def plan_native_restore(
     """
     numbers = VolumeNumbers()
     needed: dict[int, JoinedRanges] = {}
+    files = 0
     with select(context, collection, chain, path) as selection:
         for part in selection.parts():
             _add_part(needed, numbers, part)
+            files += part.columns.types[part.start : part.stop].count(REGULAR)
             for extent in _outside(selection, part, numbers):
                 ranges = needed.setdefault(extent.volume, JoinedRanges())
                 ranges.add(extent.offset, extent.end)
@@ -96,6 +99,7 @@ def plan_native_restore(
         path=path,
         volumes=tuple(reads),
         thaw=look(thaw, names, context.cache, context.clock) if thaw else None,
+        files=files,
     )
 
 

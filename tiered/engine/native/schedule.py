@@ -5,9 +5,10 @@ round: runs of frames, each with the segments that are cut out of it.  However
 many files want a frame, it is read and unpacked once.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 
 from tiered.archive.index import VolumeRow
@@ -146,9 +147,25 @@ def plan_runs(
     return runs
 
 
-def by_need(runs: Iterable[Run]) -> list[Run]:
-    """Runs in the order in which the files want them, so that files get done."""
-    return sorted(runs, key=lambda run: min(s[2:4] for s in run.segments))
+def by_need(runs: Iterable[Run], lanes: int = 1) -> list[Run]:
+    """Runs in the order in which the files want them, so that files get done.
+
+    Args:
+        lanes: Files whose runs take turns: who works on neighbouring runs at the
+            same time then works on different files, and no part of a file waits
+            for one before it to be hashed.
+    """
+    needs = sorted(
+        ((min(s[2:4] for s in run.segments), run) for run in runs), key=itemgetter(0)
+    )
+    files = (deque(each) for _, each in groupby(needs, key=lambda need: need[0][0]))
+    turns = deque(islice(files, lanes))
+    ordered: list[Run] = []
+    while turns:
+        file = turns.popleft()
+        ordered.append(file.popleft()[1])
+        turns.extend([file] if file else islice(files, 1))
+    return ordered
 
 
 def split_segments(

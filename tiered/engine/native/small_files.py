@@ -1,0 +1,191 @@
+"""Who writes small files: other processes, or one thread at a time.
+
+A small file takes a handful of short system calls.  Threads that take turns in
+them wait for the interpreter longer than for the disk; so a restore of many small
+files has a few processes that do nothing else
+[docs/decisions/0017-small-files-by-processes.md].  A process that is lost costs
+nothing but time: what it was to write is written here, as is all that follows.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from mmap import mmap
+from queue import SimpleQueue
+
+from tiered.engine.native.files import Dresser, FileJob, FileWriter
+from tiered.engine.native.writer_process import (
+    WRONG_HASH,
+    Answer,
+    Order,
+    receive,
+    send,
+)
+from tiered.errors import ArchiveDamaged
+
+SMALL_BYTES = 64 << 10
+"""A file up to this size takes more system calls than time in them."""
+_MEMORY_BYTES = 4 << 20
+"""What a process is given at once; a frame holds no more."""
+_MAIN = (
+    "import sys; sys.path[:] = sys.argv[3:]; "
+    "from tiered.engine.native.writer_process import serve; "
+    "serve(int(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer, sys.stdout.buffer)"
+)
+
+Small = tuple[FileJob, memoryview]
+Failed = tuple[FileJob, OSError | ArchiveDamaged]
+
+
+class SmallFiles:
+    """Writes small files; any number of threads may use it.
+
+    Args:
+        writer: Writes what no process does.
+        dresser: Told what extended attributes were refused.
+    """
+
+    def __init__(self, writer: FileWriter, dresser: Dresser) -> None:
+        self._writer, self._dresser = writer, dresser
+        self._processes: list[_Process] = []
+        self._idle: SimpleQueue[_Process | None] = SimpleQueue()
+        """Who can be given work; None is the thread that asks."""
+        self._idle.put(None)
+
+    def start(self, processes: int) -> None:
+        """Have processes do it, if the system lets us; before the first file."""
+        try:
+            for _ in range(processes):
+                self._processes.append(_Process())
+        except (OSError, AttributeError, ValueError):  # as where no memfd is
+            pass
+        for process in self._processes:
+            self._idle.put(process)
+        if self._processes:
+            self._idle.get()
+
+    def close(self) -> None:
+        while self._processes:
+            self._processes.pop().close()
+
+    def write(self, files: Sequence[Small]) -> list[Failed]:
+        """Write files.
+
+        Returns:
+            Those that could not be written, and why; the others are done.
+        """
+        return [failed for some in _parts(files) for failed in self._write(some)]
+
+    def _write(self, files: Sequence[Small]) -> list[Failed]:
+        process = self._idle.get()
+        try:
+            if process and (answer := process.write(files)):
+                return self._understand(files, answer)
+            process = None  # it is lost
+            return self._write_here(files)
+        finally:
+            self._idle.put(process)
+
+    def _write_here(self, files: Sequence[Small]) -> list[Failed]:
+        failed: list[Failed] = []
+        for job, data in files:
+            try:
+                self._writer.write_whole(job, data)
+            except (OSError, ArchiveDamaged) as e:
+                failed.append((job, e))
+        return failed
+
+    def _understand(self, files: Sequence[Small], answer: Answer) -> list[Failed]:
+        failures, refused = answer
+        if refused and not self._dresser.refused:
+            self._dresser.refused = OSError(*refused)
+        failed: list[Failed] = []
+        for row, number, text in failures:
+            job, data = files[row]
+            if number != WRONG_HASH:
+                failed.append((job, OSError(number, text)))
+            else:  # to say it as it is said here
+                failed += self._write_here([(job, data)])
+        bad = {id(job) for job, _ in failed}
+        for job, _ in files:
+            job.done = job.done or id(job) not in bad
+        return failed
+
+
+class _Process:
+    """One process, and the memory through which it is given content.
+
+    Raises:
+        OSError: The system has no room for another.
+    """
+
+    def __init__(self) -> None:
+        fd = os.memfd_create("tiered")
+        try:
+            os.ftruncate(fd, _MEMORY_BYTES)
+            self._memory = mmap(fd, _MEMORY_BYTES)
+            self._process = subprocess.Popen(
+                _command(fd),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[fd],
+                start_new_session=True,  # no key of the terminal ends it before us
+            )
+        finally:
+            os.close(fd)
+
+    def write(self, files: Sequence[Small]) -> Answer | None:
+        """Have files written; None if the process is lost."""
+        order: Order = []
+        at = 0
+        for job, data in files:
+            end = at + len(data)
+            self._memory[at:end] = data
+            looks = job.file, job.owner, job.mode, job.mtime_ns, job.xattrs
+            order.append((at, end, *looks, job.size, job.hash))
+            at = end
+        get, put = self._process.stdout, self._process.stdin
+        if get is None or put is None:
+            raise AssertionError("there are pipes")
+        try:
+            send(put, order)
+            answer: Answer | None = receive(get)  # type: ignore[assignment]
+        except (OSError, EOFError, ValueError):
+            return None
+        return answer
+
+    def close(self) -> None:
+        """Let it end, and wait for that: nothing is written afterwards."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                with suppress(OSError):
+                    stream.close()
+        self._process.wait()
+        self._memory.close()
+
+
+def _parts(files: Sequence[Small]) -> Iterator[Sequence[Small]]:
+    """Files that fit into the memory of a process: many may have one content."""
+    first = held = 0
+    for row, (_, data) in enumerate(files):
+        if held + len(data) > _MEMORY_BYTES:
+            yield files[first:row]
+            first, held = row, 0
+        held += len(data)
+    yield files[first:]
+
+
+def _command(memory_fd: int) -> list[str]:
+    """This interpreter, on the modules that we are made of, and no others.
+
+    Raises:
+        OSError: It is not known where it is.
+    """
+    if not sys.executable:
+        raise OSError(0, "the interpreter is not known")
+    options = ["-I", "-S", "-B"]
+    where = [str(memory_fd), str(_MEMORY_BYTES), *sys.path]
+    return [sys.executable, *options, "-c", _MAIN, *where]

@@ -1,0 +1,80 @@
+"""A process that writes small files for a restore: another interpreter's lock.
+
+It is told of files by its standard input and answers on its standard output, in
+messages of marshal behind their length; their content stands in memory that both
+processes see.  It knows no store and no key, and ends when its input does.
+"""
+
+import marshal
+import mmap
+import struct
+from typing import IO
+
+from tiered.archive.columns import Xattrs
+from tiered.engine.native.files import Dresser, FileJob, FileWriter, TemporaryNames
+from tiered.errors import ArchiveDamaged
+
+LENGTH = struct.Struct("<I")
+WRONG_HASH = 0
+"""Stands for an errno."""
+
+Order = list[
+    tuple[int, int, bytes, tuple[int, int] | None, int, int, Xattrs, int, bytes]
+]
+"""For each file where its content begins and ends, and the fields of its job, of
+which nothing need be said of holes: such a file is not written here."""
+Failure = tuple[int, int, str]
+"""Row of the order, errno or `WRONG_HASH`, text."""
+Answer = tuple[list[Failure], tuple[int, str] | None]
+"""What could not be written; the first extended attribute that was refused."""
+
+
+def send(stream: IO[bytes], message: Order | Answer) -> None:
+    data = marshal.dumps(message)
+    stream.write(LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> object:
+    """The next message; None if there is no other.
+
+    Raises:
+        EOFError: It is cut off.
+    """
+    head = stream.read(LENGTH.size)
+    if not head:
+        return None
+    (length,) = LENGTH.unpack(head.ljust(LENGTH.size))
+    data = stream.read(length)
+    if len(data) != length:
+        raise EOFError
+    return marshal.loads(data)
+
+
+def write_files(
+    writer: FileWriter, dresser: Dresser, memory: memoryview, order: Order
+) -> Answer:
+    """Write what an order says."""
+    failures: list[Failure] = []
+    dresser.refused = None
+    for row, (start, stop, file, owner, mode, mtime, xattrs, size, digest) in enumerate(
+        order
+    ):
+        job = FileJob(file, owner, mode, mtime, xattrs, size, digest, sparse=False)
+        try:
+            writer.write_whole(job, memory[start:stop])
+        except OSError as e:
+            failures.append((row, e.errno or WRONG_HASH, e.strerror or str(e)))
+        except ArchiveDamaged:
+            failures.append((row, WRONG_HASH, ""))
+    refused = dresser.refused
+    return failures, (refused.errno or 0, refused.strerror or "") if refused else None
+
+
+def serve(memory_fd: int, size: int, get: IO[bytes], put: IO[bytes]) -> None:
+    """Do what is ordered until no more comes."""
+    dresser = Dresser()
+    writer = FileWriter(TemporaryNames(), dresser)
+    memory = memoryview(mmap.mmap(memory_fd, size, prot=mmap.PROT_READ))
+    while (order := receive(get)) is not None:
+        send(put, write_files(writer, dresser, memory, order))  # type: ignore[arg-type]
