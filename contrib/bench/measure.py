@@ -9,14 +9,15 @@ A new process begins as a copy of the one that starts it, so no peak below that
 of the runner can be seen: `floor_mib` says how much that is.  So the runner does
 everything that needs memory in processes of its own.
 
-What several processes hold together is sampled: every 50 ms the resident memory
-of all that belong to the command is added up.  Pages that they share count for
-each of them.
+What several processes hold together is sampled: ten times a second the resident
+memory of all that belong to the command is added up.  Pages that some of them share
+count once [proc_pid_smaps(5), Pss].
 """
 
 import contextlib
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Final
 
 TIMEOUT_S: Final = 3600.0
-_SAMPLE_S: Final = 0.05
+_SAMPLE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,23 +128,26 @@ class _Sampler(threading.Thread):
 
 
 def _held_kib(session: int) -> float:
-    pages = 0
     # numbers grow: whoever has a smaller one was there before
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and int(process.name) >= session:
-            pages += _pages(process, session)
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1024
+    return sum(
+        _share_kib(process, session)
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and int(process.name) >= session
+    )
 
 
-def _pages(process: Path, session: int) -> int:
+def _share_kib(process: Path, session: int) -> int:
+    """What a process holds; of what it shares with others, its share."""
     try:
         # the name of the program, in brackets, may hold anything
         fields = (process / "stat").read_text().rpartition(")")[2].split()
         if int(fields[3]) != session:
             return 0
-        return int((process / "statm").read_text().split()[1])
+        text = (process / "smaps_rollup").read_text()
     except (OSError, IndexError, ValueError):
         return 0  # it has ended
+    found = re.search(r"^Pss: +(\d+) kB$", text, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def floor_mib(log: Path) -> float:
