@@ -117,7 +117,8 @@ class Run:
             _State(self.first, self.original, 0),
             _State(self.site, self.source, days),
         ]
-        for work, repeats in (("restore", rounds), ("restore-one", _ONES * rounds)):
+        ones = _ONES * rounds if rounds > 1 else 1
+        for work, repeats in (("restore", rounds), ("restore-one", ones)):
             costs: dict[int, list[Cost]] = {state.days: [] for state in states}
             for _ in range(repeats):
                 for state in states:
