@@ -11,6 +11,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tiered.cli.main import main
 from tiered.testing.tree import differences, snapshot
 
@@ -26,6 +28,7 @@ HOT_COLD = """[
  {"description": "Hot storage", "url": "file://%(root)s/hot",
   "prefixes": ["hot_"]}
 ]"""
+for_each_style = pytest.mark.parametrize("style", ["duplicity", "tiered"])
 PASSPHRASE = "correct horse battery staple"
 
 

@@ -4,6 +4,8 @@
 * a set that was whole before still is, unless it was to be deleted
 * the next run, without faults, ends in a good set; cleanup removes what was
   left, and nothing else
+* of keys: who was let in before still is, unless that was to end, and the same
+  again ends what was begun
 * no spool file is left, and the cache holds what the stores hold
 """
 
@@ -16,10 +18,17 @@ from typing import Literal
 import pytest
 
 from tests.crash.world import World, make_source, read_files
+from tiered.archive.collection import collect
 from tiered.archive.filename import SetId
+from tiered.archive.style import Style
 from tiered.engine.backup import Action
 from tiered.engine.context import Context
-from tiered.errors import Unavailable
+from tiered.engine.inventory import Purpose, take_inventory
+from tiered.engine.native.keyobjects import MAIN, KeyObjects
+from tiered.engine.native.keyring import NewWay, passphrase_way
+from tiered.engine.native.ways import add_way, init_keys, revoke_way, rotate_way
+from tiered.errors import PassphraseError, Unavailable
+from tiered.secret import Secret
 from tiered.store import Store
 from tiered.testing.faulty import Faulty
 from tiered.testing.tree import differences, snapshot
@@ -29,16 +38,24 @@ Run = Callable[[World, Context], object]
 Paths = pytest.TempPathFactory
 LONGEST_RUN = 60
 
+OLD, NEW = "open sesame", "close sesame"
+STYLES = (Style.DUPLICITY, Style.TIERED)
+
 pytestmark = [
     pytest.mark.parametrize("when", ["before", "after"]),
     pytest.mark.parametrize("place", ["router", "hot", "cold"]),
 ]
 
 
-@pytest.fixture(scope="module")
-def new(tmp_path_factory: Paths) -> World:
+@pytest.fixture(scope="module", params=STYLES, ids=lambda s: str(s.value))
+def new(tmp_path_factory: Paths, request: pytest.FixtureRequest) -> World:
     """No backup yet."""
-    world = World(root=tmp_path_factory.mktemp("new"))
+    style: Style = request.param
+    world = World(
+        root=tmp_path_factory.mktemp("new"),
+        style=style,
+        passphrase=OLD if style is Style.TIERED else "",
+    )
     make_source(world.source, 1)
     return world
 
@@ -50,6 +67,19 @@ def chain(new: World, tmp_path_factory: Paths) -> World:
     for version, action in ((2, Action.FULL), (3, Action.INC)):
         world.back_up(action)
         make_source(world.source, version)
+    return world
+
+
+@pytest.fixture(scope="module")
+def tiered_chain(tmp_path_factory: Paths) -> World:
+    """A full and an inc of style tiered, encrypted, and changes since."""
+    world = World(
+        root=tmp_path_factory.mktemp("tiered"), style=Style.TIERED, passphrase=OLD
+    )
+    for version in (1, 2):
+        make_source(world.source, version)
+        world.back_up(Action.AUTO)
+    make_source(world.source, 3)
     return world
 
 
@@ -141,6 +171,120 @@ def test_restore(chain: World, tmp_path: Path, place: str, when: When) -> None:
         world.check_sets(whole)
 
 
+def lost_hot_side(world: World) -> World:
+    """Nothing but volumes and copies of keys is left, and no cache."""
+    for path in (world.root / "hot").iterdir():
+        path.unlink()
+    shutil.rmtree(world.root / "cache")
+    return world
+
+
+def test_rebuild(tiered_chain: World, tmp_path: Path, place: str, when: When) -> None:
+    before = whole_sets(tiered_chain)
+    cold = read_files(tiered_chain.root / "cold").values()
+    lost = lost_hot_side(tiered_chain.fork(tmp_path / "lost"))
+    for world, target in faulty_runs(lost, tmp_path, place, when, World.rebuild):
+        context = world.context()
+        seen = collect(context.store.list(), context.namer)
+        assert {s.id for s in seen.sets} <= before
+        assert world.rebuild().failed == {}
+        assert world.check_sets(target) == before
+        assert [*read_files(world.root / "cold").values()] == [*cold]
+        check_next_run(world)
+
+
+def test_key_init(new: World, tmp_path: Path, place: str, when: When) -> None:
+    if not new.passphrase:
+        return  # style duplicity has no keys
+
+    def run(world: World, context: Context) -> None:
+        found = take_inventory(context, Purpose.ADD)
+        init_keys(world.keyring(context), found, MAIN, way)
+
+    for world, target in faulty_runs(new, tmp_path, place, when, run):
+        check_next_run(world)
+        check_keys(world, {MAIN: world.passphrase})
+        assert len(world.check_sets(target)) == 1
+
+
+def test_key_add(tiered_chain: World, tmp_path: Path, place: str, when: When) -> None:
+    """Who was let in before still is; who is half let in can be let in again."""
+
+    def run(world: World, context: Context) -> None:
+        add_way(world.keyring(context), "other", new_way)
+
+    before = {MAIN: tiered_chain.passphrase}
+    for world, _ in faulty_runs(tiered_chain, tmp_path, place, when, run):
+        assert opens(world, world.passphrase)
+        keyring = world.keyring(world.context())
+        if any(k.way == "other" for k in keyring.objects.listed()):
+            rotate_way(keyring, "other", new_way)
+        else:
+            add_way(keyring, "other", new_way)
+        check_next_run(world)
+        check_keys(world, before | {"other": NEW})
+
+
+def test_key_rotate(
+    tiered_chain: World, tmp_path: Path, place: str, when: When
+) -> None:
+    def run(world: World, context: Context) -> None:
+        rotate_way(world.keyring(context), MAIN, new_way)
+
+    for world, _ in faulty_runs(tiered_chain, tmp_path, place, when, run):
+        ways = [p for p in (world.passphrase, NEW) if opens(world, p)]
+        assert ways
+        keyring = world.keyring(world.context(), ways[0])
+        rotate_way(keyring, MAIN, new_way)
+        assert not opens(world, world.passphrase)
+        check_keys(world, {MAIN: NEW})
+
+
+def test_key_revoke(
+    tiered_chain: World, tmp_path: Path, place: str, when: When
+) -> None:
+    def run(world: World, context: Context) -> None:
+        revoke_way(KeyObjects(context), "other", force=False)
+
+    base = tiered_chain.fork(tmp_path / "base")
+    add_way(base.keyring(base.context()), "other", new_way)
+    for world, _ in faulty_runs(base, tmp_path, place, when, run):
+        objects = KeyObjects(world.context())
+        if any(k.way == "other" for k in objects.listed()):
+            revoke_way(objects, "other", force=False)
+        assert not opens(world, NEW)
+        check_next_run(world)
+        check_keys(world, {MAIN: world.passphrase})
+
+
+def way() -> NewWay:
+    return passphrase_way(Secret(OLD), 4)
+
+
+def new_way() -> NewWay:
+    return passphrase_way(Secret(NEW), 4)
+
+
+def opens(world: World, passphrase: str) -> bool:
+    """Is the archive open to who knows this and nothing else?"""
+    try:
+        if world.passphrase:
+            world.keyring(world.context(), passphrase).identity()
+    except PassphraseError:
+        return False
+    return True
+
+
+def check_keys(world: World, passphrases: dict[str, str]) -> None:
+    """These are the ways in, each with its copy, and each opens the archive."""
+    objects = KeyObjects(world.context())
+    found = {k.way: 0 for k in objects.listed()}
+    for key in objects.listed():
+        found[key.way] += 1
+    assert found == dict.fromkeys(passphrases, 2)
+    assert all(opens(world, p) for p in passphrases.values())
+
+
 def faulty_runs(
     base: World, folder: Path, place: str, when: When, run: Run
 ) -> Iterator[tuple[World, Path]]:
@@ -166,7 +310,10 @@ def faulty_runs(
         fired = faulty[0].fired
         assert fired or not failed, at
         world.check_scratch()
-        world.check_cache()
+        if not world.cache.names() or opens(
+            world, world.passphrase
+        ):  # else it was changed by this run
+            world.check_cache()
         yield world, folder / f"restored{at}"
         if not fired:
             return

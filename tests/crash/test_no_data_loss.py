@@ -41,10 +41,15 @@ for_each_action = pytest.mark.parametrize("words", ACTIONS, ids=lambda w: str(w[
 for_each_store = pytest.mark.parametrize("store", ["hot", "cold"])
 
 
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+@pytest.fixture(scope="module", params=["duplicity", "tiered"])
+def chain(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Machine:
     """Two chains, a full with two incs and one that is new, a cache, a change."""
-    machine = Machine(root=tmp_path_factory.mktemp("machine") / "chain")
+    machine = Machine(
+        root=tmp_path_factory.mktemp("machine") / "chain",
+        options=("--no-encryption", "--style", str(request.param)),
+    )
     make_source(machine.source, 1)
     for version, action in enumerate(("full", "incremental", "incremental", "full"), 2):
         machine.run(action, "SOURCE", "URL", "--current-time", now(version)).succeeded()
@@ -237,7 +242,7 @@ class TestAcceptLoss:
     def test_an_earlier_state_when_the_newest_manifest_is_lost(
         self, machine: Machine
     ) -> None:
-        max((machine.root / "hot").glob("*full*.manifest")).unlink()
+        max((machine.root / "hot").glob("*full*.manifest*")).unlink()
         newest = ("restore", "URL", str(machine.root / "target"))
         assert refuses(machine, newest) == (32, "listing-doubtful")
         result = machine.run(*newest, "--accept-loss").succeeded()

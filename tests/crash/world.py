@@ -1,24 +1,28 @@
 """One archive over a hot and a cold folder, driven without the command line."""
 
+import io
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.engine import native_settings
+from tests.engine import key_sources, native_settings
 from tiered.archive.collection import Collection
 from tiered.archive.filename import Namer, Prefixes, SetId
 from tiered.archive.style import Style
 from tiered.backends.file import FileSettings, FileStore
 from tiered.catalogue.cache import Cache
 from tiered.codec.codec import Codec
-from tiered.codec.envelope import PlainEnvelope
+from tiered.codec.envelope import AgeEnvelope, PlainEnvelope
 from tiered.codec.plain import Gzip, Plain
 from tiered.engine.backup import Action, BackupRequest, run_backup
 from tiered.engine.context import Context
 from tiered.engine.duplicity_set import DuplicitySettings
 from tiered.engine.inventory import Purpose, take_inventory
+from tiered.engine.native.keyring import Keyring
+from tiered.engine.native.rebuild.plan import plan_rebuild
+from tiered.engine.native.rebuild.run import RebuildReport, run_rebuild
 from tiered.engine.pack import PackSettings
 from tiered.engine.place import PlaceSettings
 from tiered.engine.prune import (
@@ -81,6 +85,8 @@ class World:
     root: Path
     time_s: float = 1_800_000_000.0
     style: Style = Style.DUPLICITY
+    passphrase: str = ""
+    """Of style tiered; empty: nothing is encrypted."""
     trees: dict[int, dict[bytes, Seen]] = field(default_factory=dict)
     """What each set must restore to, by its end."""
     clock: JumpingClock = field(init=False)
@@ -99,6 +105,11 @@ class World:
         return self.root / "hot", self.root / "cold"
 
     @property
+    def suffix(self) -> str:
+        """Of what is encrypted."""
+        return ".age" if self.passphrase else ""
+
+    @property
     def cache(self) -> Cache:
         return Cache(self.root / "cache")
 
@@ -109,6 +120,7 @@ class World:
             root=root,
             time_s=self.clock.time_s(),
             style=self.style,
+            passphrase=self.passphrase,
             trees=dict(self.trees),
         )
 
@@ -130,21 +142,33 @@ class World:
             around = (members or {}).get(label)
             store: Store = FileStore(folder)
             stores[label] = around(store) if around else store
-        return Context(
+        rings: list[Keyring] = []
+        age = AgeEnvelope(
+            lambda: rings[0].recipients(), lambda: rings[0].identities(), os.urandom
+        )
+        context = Context(
             store=wrap(Router(_RULES, stores, talk)),
             namer=Namer(PREFIXES),
             codec_for=_codec_for,
-            envelope_for=lambda _: PlainEnvelope(),
+            envelope_for=lambda suffix: age if suffix else PlainEnvelope(),
             cache=self.cache,
             scratch=self.root / "scratch",
             clock=self.clock,
             monitor=talk,
         )
+        rings.append(self.keyring(context))
+        return context
+
+    def keyring(self, context: Context, passphrase: str = "") -> Keyring:
+        """One that knows the passphrase of this world, or another."""
+        return Keyring(context, key_sources(passphrase or self.passphrase))
 
     def back_up(self, action: Action, context: Context | None = None) -> SetId:
         """Note what the set must restore to, then write it."""
         self.clock.sleep_s(2)
         self.trees[int(self.clock.time_s())] = snapshot(self.source)
+        context = context or self.context()
+        keyring = self.keyring(context) if self.passphrase else None
         request = BackupRequest(
             action=action,
             source=bytes(self.source),
@@ -153,11 +177,11 @@ class World:
             duplicity=lambda: DuplicitySettings(
                 codec=Gzip(), pack=PackSettings(volume_bytes=150_000)
             ),
-            native=lambda: native_settings(None, 150_000),
+            native=lambda: native_settings(keyring, 150_000),
             style=self.style,
             allow_source_mismatch=True,  # a fork lies in another folder
         )
-        return run_backup(context or self.context(), request).set_id
+        return run_backup(context, request).set_id
 
     def restore(
         self, target: Path, time_s: float, context: Context | None = None
@@ -182,6 +206,14 @@ class World:
         run_prune(context, plan)
         return plan
 
+    def rebuild(self, context: Context | None = None) -> RebuildReport:
+        context = context or self.context()
+        keyring = self.keyring(context)
+        plan = plan_rebuild(context, lambda _: keyring.identity())
+        report = run_rebuild(context, plan)
+        keyring.ensure(plan.collection)
+        return report
+
     def collection(self) -> Collection:
         return take_inventory(self.context(), Purpose.READ)
 
@@ -197,11 +229,18 @@ class World:
 
     def check_cache(self) -> None:
         """What the cache holds of an object is what the store holds."""
+        context = self.context()
         for name in self.cache.names():
             found = [f / name for f in self.stores if (f / name).is_file()]
-            with self.cache.open(name) as cached:
-                data = cached.read()
-            assert all(f.read_bytes() == data for f in found), name
+            for data in (f.read_bytes() for f in found):
+                if self.cache.size(name) is not None:
+                    with self.cache.open(name) as cached:
+                        assert data == cached.read(), name
+                elif opened := self.cache.opened(name, len(data)):
+                    envelope = context.envelope_for(self.suffix)
+                    with opened:
+                        plain = envelope.open_stream(io.BytesIO(data), name)
+                        assert plain.read() == opened.read(), name
 
     def check_scratch(self) -> None:
         assert list((self.root / "scratch").iterdir()) == []

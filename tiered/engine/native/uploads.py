@@ -27,7 +27,7 @@ class Uploads:
         self._store, self._monitor = store, monitor
         self._at_once = at_once
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="upload")
-        self._running: set[Future[None]] = set()
+        self._running: dict[Future[None], SealedObject] = {}
         self._lock = Lock()
         self._under_way = 0
 
@@ -41,6 +41,8 @@ class Uploads:
         trace: TracebackType | None,
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
+        for source in self._running.values():  # of those that were cancelled
+            source.close()
 
     @property
     def are_behind(self) -> bool:
@@ -61,7 +63,7 @@ class Uploads:
             raise
         with self._lock:
             self._under_way += 1
-        self._running.add(self._pool.submit(self._put, name, source))
+        self._running[self._pool.submit(self._put, name, source)] = source
 
     def finish(self) -> None:
         """Wait for all; errors as in `submit`."""
@@ -69,10 +71,12 @@ class Uploads:
 
     def _settle(self, most: int) -> None:
         done = {f for f in self._running if f.done()}
-        while len(self._running - done) > most:
-            ended, _ = wait(self._running - done, return_when=FIRST_COMPLETED)
+        while len(self._running) - len(done) > most:
+            running = self._running.keys() - done
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
             done |= ended
-        self._running -= done
+        for future in done:
+            del self._running[future]
         for future in done:
             future.result()
 
