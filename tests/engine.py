@@ -110,8 +110,6 @@ def native_settings(keyring: Keyring | None, volume_bytes: int) -> NativeSetting
     return NativeSettings(
         keyring=keyring,
         threads=2,
-        level=1,
-        patient_level=1,
         volumes=VolumeSettings(volume_bytes=volume_bytes, waiting_bytes=1 << 20),
     )
 

@@ -122,7 +122,7 @@ class HeaderTemplate:
         digits = b"%09d" % fraction
         if len(numbers) != 24:
             raise ValueError(f"a tar member of {size} bytes")
-        total = self._usual_sum + sum(name) + sum(numbers) + sum(digits)
+        total = self._usual_sum + sum(name + numbers + digits)
         return _HEADER.pack(
             name, self._front, numbers, b"%06o\0 " % total, self._tail, b"", digits
         )

@@ -8,7 +8,6 @@ import grp
 import hashlib
 import os
 import pwd
-import socket
 import tempfile
 from argparse import Namespace
 from collections import Counter
@@ -26,14 +25,10 @@ from tiered.assemble.stores import Environment, Wanted, folder_of, open_backend
 from tiered.catalogue.cache import Cache
 from tiered.clock import Clock, PinnedClock, RehearsalClock, SystemClock
 from tiered.codec.codec import Codec
-from tiered.codec.gnupg import Gnupg, GnupgSettings
-from tiered.codec.plain import Gzip, Plain
 from tiered.engine.context import Context
 from tiered.errors import ConfigError
 from tiered.monitor import Monitor
-from tiered.router.router import Router
 from tiered.secret import Secret
-from tiered.settings.multi import MemberConfig, load_multi
 from tiered.store import Store
 from tiered.units import format_bytes
 from tiered.url import StoreUrl, parse_url
@@ -43,11 +38,14 @@ from tiered.wrap.retry import Retrying
 from tiered.wrap.verify import Verified
 
 if TYPE_CHECKING:  # they take long to load, and most actions need few of them
+    from tiered.codec.gnupg import Gnupg
     from tiered.engine.duplicity_set import DuplicitySettings
     from tiered.engine.native.backup import NativeSettings
     from tiered.engine.native.keyring import Keyring
     from tiered.engine.place import PlaceSettings
     from tiered.engine.scan import OwnerNames
+    from tiered.router.router import Router
+    from tiered.settings.multi import MemberConfig
 
 _ACCOUNT = frozenset(
     (
@@ -131,6 +129,7 @@ class Assembly:
                 scratch=Path(options.tempdir or tempfile.gettempdir()),
                 clock=self.clock,
                 monitor=self._monitor,
+                encrypted=self.keys.is_encrypted(self._environment),
             )
         return self._contexts[url]
 
@@ -168,7 +167,7 @@ class Assembly:
         return self._codec_for("" if self._options.compression is False else ".gz")
 
     def hostname(self) -> bytes:
-        return socket.gethostname().encode()
+        return os.uname().nodename.encode()
 
     def owner_names(self) -> "OwnerNames":
         from tiered.engine.scan import OwnerNames
@@ -268,6 +267,9 @@ class Assembly:
         if url.scheme != "multi":
             wanted = Wanted(url=url, env=self._environment, options={})
             return self._wrapped(wanted)
+        from tiered.router.router import Router
+        from tiered.settings.multi import load_multi
+
         config = load_multi(url)
         stores = {
             m.label: self._wrapped(self._member(config.url_of(m), m))
@@ -277,7 +279,7 @@ class Assembly:
         self._routers.append(router)
         return router
 
-    def _member(self, url: StoreUrl, member: MemberConfig) -> Wanted:
+    def _member(self, url: StoreUrl, member: "MemberConfig") -> Wanted:
         """A member's own `env` counts more than the process's, for it alone."""
         return Wanted(
             url=url,
@@ -335,13 +337,17 @@ class Assembly:
         if suffix in (".gpg", ".g"):
             self._gnupg = self._gnupg or self._make_gnupg()
             return self._gnupg
+        from tiered.codec.plain import Gzip, Plain
+
         if suffix in (".gz", ".z"):
             return Gzip()
         if suffix == "":
             return Plain()
         raise ConfigError(f"objects that end in {suffix!r} cannot be read yet")
 
-    def _make_gnupg(self) -> Gnupg:
+    def _make_gnupg(self) -> "Gnupg":
+        from tiered.codec.gnupg import Gnupg, GnupgSettings
+
         gnupg = Gnupg(
             GnupgSettings(
                 passphrase=self._passphrases.current(is_new=False),

@@ -12,7 +12,6 @@ version 0.1.0.
 
 import struct
 import sys
-import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -65,34 +64,6 @@ class FrameSpan:
 def pack_frame(data: bytes | memoryview, level: int) -> bytes:
     """One frame, with content size and checksum."""
     return zstd.compress(data, options={**_WITH_CHECKSUM, _LEVEL: level})
-
-
-class _Kept(threading.local):
-    """What each thread keeps."""
-
-    def __init__(self) -> None:
-        self.compressors: dict[int, zstd.ZstdCompressor] = {}
-
-
-class FramePacker:
-    """Packs many frames; each thread keeps its compressors.
-
-    A compressor has a MiB of tables, and to be given them anew by the system for
-    each frame takes as long as compressing it fast.
-    """
-
-    def __init__(self) -> None:
-        self._kept = _Kept()
-
-    def pack(self, data: bytes | memoryview, level: int) -> bytes:
-        """One frame, with content size and checksum."""
-        compressor = self._kept.compressors.get(level)
-        if compressor is None:
-            options = {**_WITH_CHECKSUM, _LEVEL: level}
-            compressor = zstd.ZstdCompressor(options=options)
-            self._kept.compressors[level] = compressor
-        compressor.set_pledged_input_size(len(data))
-        return compressor.compress(data, compressor.FLUSH_FRAME)
 
 
 def unpack_frame(frame: bytes, size: FrameSize, limit: int = MAX_FRAME_BYTES) -> bytes:

@@ -11,7 +11,7 @@ Format: docs/format/native.md "Signatures".
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -38,6 +38,7 @@ ENTRY_BYTES: Final = 4 + SUM_BYTES
 _LEAST_BLOCK_LEN: Final = 4096
 _MOST_BLOCK_LEN: Final = 512 << 10
 _MOST_BLOCKS: Final = 1 << 21
+_MOST_KNOWN: Final = 1 << 10
 _HEADER: Final = struct.Struct(">III")
 
 
@@ -103,13 +104,38 @@ class KnownSums:
         ]
 
 
-def piece_sums(data: Data, block_len: int) -> PieceSums:
+class KnownEntries:
+    """The signature's part for blocks of 64 KiB that came before.
+
+    Files repeat themselves, above all in zeros, and a signature costs four times
+    what finding an equal block does.  Threads may share one.
+
+    Memory: 0.4 MiB for each file that is being signed.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, bytes] = {}
+
+    def get(self, block: bytes) -> bytes | None:
+        """Of the block with this sum."""
+        return self._entries.get(block)
+
+    def add(self, block: bytes, entries: bytes) -> None:
+        if len(self._entries) < _MOST_KNOWN:
+            self._entries[block] = entries
+
+
+def piece_sums(
+    data: Data, block_len: int, known: KnownEntries | None = None
+) -> PieceSums:
     """The sums of a piece of a file.
 
     Args:
         data: It begins at a multiple of BLOCK_BYTES and of `block_len` in the
             file, and ends at one or with the file.
         block_len: Bytes, from `native_block_len` of the whole file.
+        known: Of the same block length; learns, and makes no difference to what is
+            returned.
 
     Raises:
         MissingDependency: There is no librsync.
@@ -117,7 +143,27 @@ def piece_sums(data: Data, block_len: int) -> PieceSums:
     Cost: about 3 ms for each MiB, nearly all of it without the GIL; no state, so any
     thread may do it.
     """
-    return PieceSums(signature_entries([data], block_len), b"".join(block_sums(data)))
+    sums = block_sums(data)
+    if known is None or block_len > BLOCK_BYTES:
+        entries = signature_entries([data], block_len)
+    else:
+        entries = _join_entries(memoryview(data), block_len, sums, known)
+    return PieceSums(entries, b"".join(sums))
+
+
+def _join_entries(
+    data: memoryview, block_len: int, sums: Sequence[bytes], known: KnownEntries
+) -> bytes:
+    found = {block: entries for block in set(sums) if (entries := known.get(block))}
+    first = {block: at for at, block in reversed(list(enumerate(sums)))}
+    new = sorted(at for block, at in first.items() if block not in found)
+    parts = [data[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES] for at in new]
+    made = signature_entries(parts, block_len)
+    step = BLOCK_BYTES // block_len * ENTRY_BYTES
+    for number, at in enumerate(new):  # only the last can be short, and is last here
+        entries = found[sums[at]] = made[number * step : (number + 1) * step]
+        known.add(sums[at], entries)
+    return b"".join([found[block] for block in sums])
 
 
 def signature_entries(parts: Iterable[Data], block_len: int) -> bytes:

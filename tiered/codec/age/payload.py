@@ -115,6 +115,29 @@ class PayloadKey:
             for i, part in enumerate(parts)
         ]
 
+    def seal_run_into(self, first: int, data: Buffer, target: memoryview) -> int:
+        """Encrypt full chunks, none of them the last, into a buffer.
+
+        Args:
+            first: Index of the first chunk.
+            data: A whole number of full chunks.
+            target: Has room for 16 bytes more than each of them.
+
+        Returns:
+            Bytes that were written to `target`.
+
+        Raises:
+            ValueError: No payload has such chunks there.
+        """
+        end = 0
+        for index, part in enumerate(_cut(data, CHUNK_LEN), first):
+            if len(part) != CHUNK_LEN or not _fits(index, CHUNK_LEN, last=False):
+                raise ValueError(f"{len(part)} bytes are no chunk {index}")
+            sealed = target[end : end + SEALED_LEN]
+            self._aead.encrypt_into(_nonce(index, last=False), part, None, sealed)
+            end += SEALED_LEN
+        return end
+
     def open_run(self, first: int, sealed: Buffer, *, last: bool) -> list[bytes]:
         """Decrypt neighbouring chunks; the inverse of `seal_run`.
 

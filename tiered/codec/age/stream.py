@@ -7,9 +7,10 @@ from tiered.codec.age.failures import about, header_failure
 from tiered.codec.age.file import Unlocked, begin, front_end, unlock
 from tiered.codec.age.filekey import Identity, RandomBytes, Recipient
 from tiered.codec.age.payload import CHUNK_LEN, SEALED_LEN, Buffer
+from tiered.codec.target import Target
 
 _RUN = 16
-"""Chunks that are read at once: 1 MiB."""
+"""Chunks that are read or sealed at once: 1 MiB."""
 
 
 class Encryptor:
@@ -27,22 +28,32 @@ class Encryptor:
     Raises:
         ConfigError, EncryptionFailed: As `begin`.
 
-    Memory: 0.3 MiB.
+    Memory: 1.2 MiB.
     """
 
-    __slots__ = ("_closed", "_count", "_held", "_index", "_key", "_target", "front")
+    __slots__ = (
+        "_closed",
+        "_count",
+        "_held",
+        "_index",
+        "_key",
+        "_sealed",
+        "_target",
+        "front",
+    )
 
     def __init__(
         self,
         recipients: Sequence[Recipient],
-        target: BinaryIO,
+        target: Target,
         random_bytes: RandomBytes,
     ) -> None:
         new = begin(recipients, random_bytes)
         self._key, self._target = new.key, target
         self._held = memoryview(bytearray(CHUNK_LEN))  # full, it waits all the same
         self._count = 0  # bytes of it that are waiting
-        self._index = 0
+        self._sealed = memoryview(bytearray(_RUN * SEALED_LEN))  # used again and again
+        self._index = 0  # of the next chunk: none is used twice
         self._closed = False
         self.front = new.front
         """Header and nonce, as they stand in the file."""
@@ -55,11 +66,12 @@ class Encryptor:
         view = memoryview(data).cast("B")
         while view:
             if self._count == CHUNK_LEN:  # more follows, so it is not the last
-                self._put(self._held, last=False)
+                self._put_run(self._held)
                 self._count = 0
             if not self._count and len(view) > CHUNK_LEN:
-                self._put(view[:CHUNK_LEN], last=False)
-                view = view[CHUNK_LEN:]
+                end = min(_RUN, (len(view) - 1) // CHUNK_LEN) * CHUNK_LEN
+                self._put_run(view[:end])
+                view = view[end:]
                 continue
             part = view[: CHUNK_LEN - self._count]
             self._held[self._count : self._count + len(part)] = part
@@ -70,12 +82,14 @@ class Encryptor:
         """Write the last chunk; the second time, nothing."""
         if not self._closed:
             self._closed = True
-            self._put(self._held[: self._count], last=True)
+            last = self._held[: self._count]
+            self._target.write(self._key.seal(self._index, last, last=True))
 
-    def _put(self, chunk: Buffer, *, last: bool) -> None:
+    def _put_run(self, chunks: memoryview) -> None:
         index = self._index
-        self._index += 1  # even if the write fails: no index is used twice
-        self._target.write(self._key.seal(index, chunk, last=last))
+        self._index += len(chunks) // CHUNK_LEN  # even if the write fails
+        end = self._key.seal_run_into(index, chunks, self._sealed)
+        self._target.write(self._sealed[:end])
 
 
 class Decryptor:

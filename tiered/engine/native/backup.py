@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import BinaryIO
@@ -30,13 +30,14 @@ from tiered.archive.set_manifest import (
     VolumeObject,
 )
 from tiered.codec.envelope import Envelope, PlainEnvelope
+from tiered.codec.packing import USUAL_EFFORTS, Effort, Efforts
 from tiered.engine.context import Context
 from tiered.engine.fetch import cache_optional
 from tiered.engine.native.changes import Change, What, find_changes
 from tiered.engine.native.hot import index_reader, open_signatures, remember_opened
 from tiered.engine.native.keyring import Keyring
 from tiered.engine.native.known import LARGE_BYTES, StateContents
-from tiered.engine.native.large import LargeFiles
+from tiered.engine.native.large import READ_BYTES, LargeFiles
 from tiered.engine.native.pack import SMALL_BYTES, SetPacker
 from tiered.engine.native.rows import RowWriter
 from tiered.engine.native.sealed import SealedFile, SealedObject
@@ -58,13 +59,10 @@ from tiered.engine.written import SourceTree, WrittenSet
 
 _LEAST_PIECE = SMALL_BYTES
 """What is packed with others is never cut."""
-_MOST_PIECE = 16 << 20
+_MOST_PIECE = 4 * READ_BYTES
 _PIECES_PER_VOLUME = 8
 _BATCHES_AHEAD = 32
 """How far the scan runs ahead, so that the end is known: 130,000 paths."""
-_SMALL_LEVEL = 1
-"""zstd level of runs of small files, where a higher one gains next to nothing
-[docs/performance.md]."""
 _COPY_BYTES = 1 << 20
 
 
@@ -76,11 +74,8 @@ class NativeSettings:
     """None: they are not encrypted."""
     threads: int
     """That compress, and uploads at a time."""
-    level: int
-    """zstd level of large files, where compressing is what takes time."""
-    patient_level: int
-    """zstd level of everything where the store is slower."""
     volumes: VolumeSettings
+    efforts: Efforts = USUAL_EFFORTS
 
     @property
     def suffix(self) -> str:
@@ -211,10 +206,11 @@ def _pack(
     )
     stack.callback(threads.shutdown, cancel_futures=True)
 
-    def level(size: int) -> int:
+    def effort(size: int) -> Effort:
+        efforts = settings.efforts
         if uploads and uploads.are_behind:
-            return settings.patient_level
-        return settings.level if size > SMALL_BYTES else _SMALL_LEVEL
+            return efforts.patient
+        return efforts.large_files if size > SMALL_BYTES else efforts.small_files
 
     volumes = stack.enter_context(
         VolumeWriter(
@@ -222,7 +218,7 @@ def _pack(
             envelope=work.envelope,
             settings=settings.volumes,
             threads=threads,
-            level=level,
+            effort=effort,
             head=lambda number: _head(work, number),
             on_volume=work.on_volume,
         )
@@ -337,7 +333,10 @@ def _commit(work: _Work, totals: Totals, before: IndexReader | None) -> int:
             volumes=tuple(_volume_object(v) for v in work.finished),
             signatures=StoredObject(signatures.size, signatures.hash),
             index=StoredObject(index.size, index.hash),
-            totals=totals,
+            totals=replace(
+                totals,
+                stored_bytes=totals.stored_bytes + signatures.size + index.size,
+            ),
         )
         text = stack.enter_context(scratch_file(context.scratch))
         text.write(manifest.dump())

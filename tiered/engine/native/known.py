@@ -121,6 +121,10 @@ class OwnContents:
         if len(self._placed) < MOST_OWN:
             self._placed.setdefault(content, Found(path, extents))
 
+    def is_new(self, content: bytes) -> bool:
+        """No earlier file of this set has this BLAKE3."""
+        return content not in self._placed and content not in self._waiting
+
     def is_waiting(self, content: bytes) -> bool:
         return content in self._waiting
 

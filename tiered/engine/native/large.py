@@ -1,6 +1,6 @@
 """Files that are too large to be packed with others: whole, or as a delta.
 
-A file is read once, a MiB at a time; hash, sums and compression share what was
+A file is read once, a few MiB at a time; hash, sums and compression share what was
 read.  What is decided with a second reading (a delta's new bytes) is checked
 against the hash of the first, as the file may be written meanwhile.
 """
@@ -18,6 +18,7 @@ from tiered.archive.extents import Extent, ExtentList, Slicer
 from tiered.archive.index import VolumeRow
 from tiered.archive.members import Role, padding
 from tiered.archive.paths import show_path, split_path
+from tiered.codec.frames import MAX_FRAME_BYTES
 from tiered.engine.native.changes import Change, Row
 from tiered.engine.native.known import LARGE_BYTES
 from tiered.engine.native.pack import (
@@ -35,9 +36,11 @@ from tiered.rsync import compare as comparing
 from tiered.rsync.commands import Command, Copy
 from tiered.rsync.compare import compare
 from tiered.rsync.encoding import delta_layout, encode_delta
-from tiered.rsync.sums import PieceSums, native_block_len, piece_sums
+from tiered.rsync.sums import KnownEntries, PieceSums, native_block_len, piece_sums
 
-READ_BYTES = 1 << 20
+READ_BYTES = 7 << 19
+"""Content of one frame, to which a header may come: a reader takes at most 4 MiB.  A
+multiple of every block length, as sums are made of whole blocks."""
 _HEAD_BYTES = 64 << 10
 _DELTA = -1
 """Volume of an extent that lies in the delta's body, wherever that will be."""
@@ -209,7 +212,10 @@ class LargeFiles:
         pad = padding(size)
         number, offset = packer.volumes.make_room(len(header) + size + len(pad))
         runs: list[list[bytes]] = [[chunk] for chunk in chunks] or [[]]
-        runs[0].insert(0, header)
+        if len(header) + len(pad) <= MAX_FRAME_BYTES - READ_BYTES:
+            runs[0].insert(0, header)
+        else:
+            runs.insert(0, [header])
         if pad:
             runs[-1].append(pad)
         for run in runs:
@@ -263,6 +269,7 @@ class _Reading:
         self.hash = blake3()
         self.size = 0
         self.sums: list[Future[PieceSums]] = []
+        self._known = KnownEntries()
         self.failure: str | None = None
         """Why reading ended before the end of the file, if it did."""
 
@@ -279,7 +286,9 @@ class _Reading:
         self.size += len(data)
         if self._block_len and data:
             threads = self._packer.threads
-            self.sums.append(threads.submit(piece_sums, data, self._block_len))
+            self.sums.append(
+                threads.submit(piece_sums, data, self._block_len, self._known)
+            )
         self._packer.show_progress(self.size)
         return data
 

@@ -16,7 +16,7 @@ from tiered.archive.columns import SPARSE
 from tiered.archive.extents import Extent
 from tiered.archive.fileinfo import FileType
 from tiered.archive.index import IndexReader, IndexWriter, VolumeRow
-from tiered.archive.members import HeaderPacker, Role, padding
+from tiered.archive.members import HeaderPacker, PlainHeaders, Role, padding
 from tiered.archive.paths import show_path, split_path
 from tiered.engine.native.changes import Change, Row, What
 from tiered.engine.native.known import LARGE_BYTES, Found, OwnContents, StateContents
@@ -98,6 +98,7 @@ class SetPacker:
     own: OwnContents = field(default_factory=OwnContents)
     _parts: list[bytes | memoryview] = field(default_factory=list)
     _size: int = 0
+    _plain: dict[tuple[int, int], PlainHeaders] = field(default_factory=dict)
     _sums: deque[WaitingSums] = field(default_factory=deque)
     _left_out: set[bytes] = field(default_factory=set)
     _passed: int = 0
@@ -166,9 +167,17 @@ class SetPacker:
             return False
         content = blake3(data).digest()
         self.tally.source_bytes += size
-        if self.store_known(change, row, content, size, xattrs):
+        is_first = (
+            change.old is None and self.known is None and self.own.is_new(content)
+        )
+        if not is_first and self.store_known(change, row, content, size, xattrs):
             return True
-        header = self.header(Role.SNAPSHOT, row, size, xattrs)
+        columns, at = row.columns, row.at
+        if xattrs or columns.flags[at]:
+            header = self.header(Role.SNAPSHOT, row, size, xattrs)
+        else:
+            headers = self._plain_headers(columns.modes[at], columns.owners[at])
+            header = headers.pack(path, size, columns.mtimes_ns[at])
         start = self.add_to_run(header, data)
         self.own.add_waiting(content, path, start, size)
         self.rows.file(row, size, content, start, xattrs)
@@ -179,6 +188,14 @@ class SetPacker:
             self.add_sums(WaitingSums(path, content, making))
         self.count(change)
         return True
+
+    def _plain_headers(self, mode: int, owner: int) -> PlainHeaders:
+        key = mode, owner
+        found = self._plain.get(key)
+        if found is None:
+            found = self.headers.plain(mode, self.owners.owners[owner])
+            self._plain[key] = found
+        return found
 
     def store_known(
         self, change: Change, row: Row, content: bytes, size: int, xattrs: Xattrs

@@ -74,10 +74,7 @@ class RowWriter:
         """
         rows = self._rows
         rows.hashes += content
-        if size:
-            self._places.append(place)
-        else:
-            self._places.append(())
+        self._places.append(place if size else ())
         self._attributes(row, REGULAR, size, xattrs)
         if ctime_ns is not None:
             rows.ctimes_ns[-1] = ctime_ns

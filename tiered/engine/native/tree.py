@@ -90,7 +90,7 @@ class Walk:
     def batches(self) -> Iterator[Columns | Unreadable]:
         """All paths, the root (an empty path) first; without hashes and extents."""
         waiting: list[Iterator[os.DirEntry[bytes]]] = []
-        self._add(b"", _root_status(self.root), b"")
+        self._add(b"", _root_status(self.root), _DIRECTORY, b"")
         waiting.append(iter(_entries(self.root)))
         skip = len(self.root) + 1
         while waiting:
@@ -112,7 +112,7 @@ class Walk:
                 yield self._end_batch()
                 yield Unreadable(split_path(path), e.strerror or str(e))
                 continue
-            self._add(path, status, link)
+            self._add(path, status, kind, link)
             if inside is not None:
                 waiting.append(iter(inside))
             if len(self._batch.paths) >= BATCH_ROWS:
@@ -120,10 +120,10 @@ class Walk:
         self.ended = True
         yield self._end_batch()
 
-    def _add(self, path: bytes, status: os.stat_result, link: bytes) -> None:
+    def _add(
+        self, path: bytes, status: os.stat_result, kind: bytes, link: bytes
+    ) -> None:
         batch = self._batch
-        mode = status.st_mode
-        kind = _TYPES[stat.S_IFMT(mode)]
         size = 0
         flags = 0
         if kind == _FILE:
@@ -138,7 +138,7 @@ class Walk:
         self.paths += 1
         batch.paths.append(path)
         batch.types += kind
-        batch.modes.append(mode & 0o7777)
+        batch.modes.append(status.st_mode & 0o7777)
         batch.owners.append(self.owners.row(status.st_uid, status.st_gid))
         batch.mtimes_ns.append(status.st_mtime_ns)
         batch.ctimes_ns.append(status.st_ctime_ns)

@@ -22,7 +22,8 @@ from types import TracebackType
 from tiered.archive.index import VolumeLayout
 from tiered.archive.members import TRAILER
 from tiered.codec.envelope import Envelope
-from tiered.codec.frames import FramePacker, FrameSize, pack_seek_table
+from tiered.codec.frames import FrameSize, pack_seek_table
+from tiered.codec.packing import Effort, FramePacker
 from tiered.engine.native.sealed import SealedFile, SealedObject
 
 MOST_STORED = 128 << 10
@@ -81,7 +82,7 @@ class VolumeWriter:
         envelope: How objects are sealed.
         settings: Limits.
         threads: Compress.
-        level: Size of a run -> zstd level for it.
+        effort: Size of a run -> what compressing it may cost.
         head: Number of a volume -> the member that it begins with.
         on_volume: Gets each volume as soon as it is finished, in a thread of ours;
             while it blocks, so does everything before.
@@ -95,7 +96,7 @@ class VolumeWriter:
     envelope: Envelope
     settings: VolumeSettings
     threads: Executor
-    level: Callable[[int], int]
+    effort: Callable[[int], Effort]
     head: Callable[[int], bytes]
     on_volume: Callable[[FinishedVolume], None]
     _spooler: ThreadPoolExecutor = field(
@@ -106,7 +107,7 @@ class VolumeWriter:
     _volumes: int = 0
     _waiting: deque[tuple[Future[int], int, _Open]] = field(default_factory=deque)
     _waiting_bytes: int = 0
-    _closing: list[Future[None]] = field(default_factory=list)
+    _closing: list[tuple[Future[None], _Open]] = field(default_factory=list)
 
     def __enter__(self) -> "VolumeWriter":
         return self
@@ -120,6 +121,8 @@ class VolumeWriter:
         self._spooler.shutdown(cancel_futures=True)
         if self._open:
             self._open.file.abort()
+        for _, volume in self._closing:  # some were cancelled
+            volume.file.abort()
 
     @property
     def stored_bytes(self) -> int:
@@ -156,7 +159,7 @@ class VolumeWriter:
             raise ValueError("put without make_room")
         while self._waiting and self._waiting_bytes + size > self._most():
             self._settle()
-        compressed = self.threads.submit(self._pack_run, parts, size, self.level(size))
+        compressed = self.threads.submit(self._pack_run, parts, size, self.effort(size))
         stored = self._spooler.submit(_append, volume, compressed)
         volume.content += size
         volume.waiting += size
@@ -179,16 +182,16 @@ class VolumeWriter:
             self._end_volume(self._open)
         while self._waiting:
             self._settle()
-        for closed in self._closing:
+        for closed, _ in self._closing:
             closed.result()
         return self._volumes
 
     def _pack_run(
-        self, parts: Sequence[bytes | memoryview], size: int, level: int
+        self, parts: Sequence[bytes | memoryview], size: int, effort: Effort
     ) -> list[tuple[bytes, int]]:
         """The frames of a run, each with the size of its content."""
         data = parts[0] if len(parts) == 1 else b"".join(parts)
-        frame = self._frames.pack(data, level)
+        frame = self._frames.pack(data, effort)
         if len(frame) <= MOST_STORED or len(parts) <= 3 or size < _LEAST_RUN:
             return [(frame, size)]
         half, first = 0, 0
@@ -196,8 +199,8 @@ class VolumeWriter:
             half += len(parts[first])
             first += 1
         return [
-            *self._pack_run(parts[:first], half, level),
-            *self._pack_run(parts[first:], size - half, level),
+            *self._pack_run(parts[:first], half, effort),
+            *self._pack_run(parts[first:], size - half, effort),
         ]
 
     def _most(self) -> int:
@@ -221,9 +224,10 @@ class VolumeWriter:
     def _end_volume(self, volume: _Open) -> None:
         self.put((TRAILER,), len(TRAILER))
         self._open = None
-        while self._closing and self._closing[0].done():
-            self._closing.pop(0).result()
-        self._closing.append(self._spooler.submit(self._close_volume, volume))
+        closed = self._spooler.submit(self._close_volume, volume)
+        self._closing.append((closed, volume))
+        while self._closing and self._closing[0][0].done():
+            self._closing.pop(0)[0].result()
 
     def _close_volume(self, volume: _Open) -> None:
         """In the thread that spools, behind the last run of the volume."""
