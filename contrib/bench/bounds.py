@@ -61,7 +61,6 @@ def _store(c: _Corpus) -> Iterator[Stage]:
     sealed = "ChaCha20-Poly1305, 64 KiB at a time"
     yield Stage(what="encrypt", amount=c.stored_bytes, limit=sealed)
     yield Stage(what="hash what is stored", amount=c.stored_bytes, limit="BLAKE3")
-    yield Stage(what="spool", amount=c.stored_bytes, limit="write; disk")
     yield Stage(what="store", amount=c.stored_bytes, limit="write, sync; disk")
 
 
