@@ -4,7 +4,8 @@
 #     restore.sh KEY OBJECTS TARGET [TIME]
 #
 # KEY      a file with the archive's private key: what `age --decrypt` makes of a key
-#          object, or that of the recovery sheet in one line without blanks
+#          object, or that of the recovery sheet in one line without blanks; or - if
+#          the archive has none: with a key, objects in the clear are not looked at
 # OBJECTS  a folder with all volumes of a chain; other objects are not looked at
 # TARGET   a new folder; the files come to TARGET/snapshot
 # TIME     restore no newer state than this, as 20261121T011337Z
@@ -58,10 +59,10 @@ if [ "${1-}" = --each ]; then
     exit
 fi
 
-opened() { case $1 in *.age) age --decrypt --identity "$key" "$1" ;; *) cat "$1" ;; esac; }
+opened() { if [ "$end_of_name" ]; then age --decrypt --identity "$key" "$1"; else cat "$1"; fi; }
 unpack() { # all volumes of $set through tar, with these options
     count=0
-    while for v in "$objects"/*"tiered-$set.vol$((count + 1)).difftar.zst"*; do :; done
+    while for v in "$objects"/*"tiered-$set.vol$((count + 1)).difftar.zst$end_of_name"; do :; done
         [ -e "$v" ]; do
         { opened "$v" || touch "$work/bad"; } | { zstd -dcq || touch "$work/bad"; } |
             tar --extract --preserve-permissions --xattrs --xattrs-include='*' --anchored \
@@ -73,13 +74,14 @@ checked() { unpack "$@"; [ ! -e "$work/bad" ] || die "a volume of $set cannot be
 later() { expr "x$1" '>' "x$2" >/dev/null; }
 pick() { # the newest set whose name begins so; $end is empty if there is none
     end=
-    for v in "$objects"/*"tiered-$1"*.vol1.difftar.zst*; do
+    for v in "$objects"/*"tiered-$1"*.vol1.difftar.zst$end_of_name; do
         t=${v##*"tiered-$1"} t=${t%%.*}
         [ ! -e "$v" ] || later "$t" "$time" || later "$end" "$t" || end=$t set=$1$t
     done
 }
 
 [ $# -eq 3 ] || [ $# -eq 4 ] || die "usage: restore.sh KEY OBJECTS TARGET [TIME]"
+case $1 in -) end_of_name= ;; *) end_of_name=.age ;; esac
 key=$1 objects=$2 time=${4-A} deltas='multivol_diff diff copy'; mkdir "$3"; target=$(cd "$3"; pwd)
 export work="$target/.work" stage="$target/.work/stage" state="$target/snapshot"
 pick full.; [ "$end" ] || die "OBJECTS holds no full backup of that time"

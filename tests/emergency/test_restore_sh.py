@@ -141,11 +141,13 @@ def after(state: State, changes: State) -> State:
 
 
 def restore(
-    tmp_path: Path, key: X25519Identity, *words: str
+    tmp_path: Path, key: X25519Identity | None, *words: str
 ) -> subprocess.CompletedProcess[str]:
     identity = tmp_path / "key.txt"
-    identity.write_text(key.export().reveal() + "\n")
-    folders = (identity, tmp_path / "objects", tmp_path / "target")
+    if key:
+        identity.write_text(key.export().reveal() + "\n")
+    given = identity if key else Path("-")
+    folders = (given, tmp_path / "objects", tmp_path / "target")
     call = [str(SCRIPT), *map(str, folders), *words]
     return subprocess.run(call, capture_output=True, text=True, check=False)
 
@@ -214,10 +216,20 @@ def test_each_state_of_a_chain_comes_back(
 
 
 def test_an_archive_without_encryption_comes_back(
-    tmp_path: Path, objects: Path, key: X25519Identity
+    tmp_path: Path, objects: Path
 ) -> None:
     write_set(objects, FULL, full_set(), PlainEnvelope())
-    assert restore(tmp_path, key).returncode == 0
+    assert restore(tmp_path, None).returncode == 0
+    compare(tmp_path / "target/snapshot", full_set())
+
+
+def test_with_a_key_nothing_in_the_clear_is_believed(
+    tmp_path: Path, objects: Path, key: X25519Identity, sealed: Envelope
+) -> None:
+    write_set(objects, FULL, full_set(), sealed)
+    write_set(objects, FIRST, first_set(tmp_path), PlainEnvelope())
+    done = restore(tmp_path, key)
+    assert (done.returncode, done.stdout) == (0, "full.20231114T221320Z\n")
     compare(tmp_path / "target/snapshot", full_set())
 
 

@@ -225,14 +225,15 @@ def test_a_set_that_was_interrupted_is_not_invented(
     (volume,) = newest.volumes.values()
     full = next(iter(sets(chain)[0].volumes.values()))
     namer = chain.context.namer
-    write_set(tmp_path / "store", newest.id, {b"": folder()}, PlainEnvelope(), cuts=1)
     (tmp_path / "store" / volume.name).unlink()
-    (tmp_path / "store" / namer.volume(newest.id, 2, "")).unlink()
+    sealed = chain.context.envelope_for(".age")
+    write_set(tmp_path / "store", newest.id, {b"": folder()}, sealed, cuts=1)
+    (tmp_path / "store" / namer.volume(newest.id, 2, ".age")).unlink()
     report = rebuild(other)
     assert (report.made, list(report.failed)) == ([], [newest.id])
     assert "the last volume" in report.failed[newest.id]
     assert full.name in {e.name for e in chain.context.store.list()}
-    assert namer.manifest(newest.id, "") not in store_folder(tmp_path)
+    assert namer.manifest(newest.id, ".age") not in store_folder(tmp_path)
 
 
 def test_without_its_parent_a_set_is_refused(

@@ -80,10 +80,18 @@ def refuse_version(what: str, version: int) -> NoReturn:
 
 def _load(data: bytes, what: str) -> object:
     try:
-        document: object = json.loads(data.decode("utf-8"))
+        document: object = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise ArchiveDamaged(f"{what} is not JSON") from None
     return document
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object in which no name stands twice: readers would not agree on it."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def _convert(document: object, kind: type[T], what: str) -> T:

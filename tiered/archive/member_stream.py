@@ -31,7 +31,7 @@ _IN_PIECES = {Role.SNAPSHOT, Role.DIFF}
 _SUMS = (Role.SIGNATURE, Role.BLOCKS)
 _ZEROS = bytes(tar.BLOCK_BYTES)
 
-_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Count = Annotated[int, msgspec.Meta(ge=1, le=(1 << 62) - 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,12 @@ from tiered.archive.native_names import set_text
 from tiered.archive.object_name import SetId
 from tiered.errors import ArchiveDamaged
 
-_Count = Annotated[int, msgspec.Meta(ge=0)]
-_Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+MAX_MANIFEST_BYTES = 256 << 20
+"""Longest document that is believed: a million volumes."""
+
+_MOST = (1 << 62) - 1
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ class _Object(msgspec.Struct):
 
 
 class _Volume(_Object):
-    number: Annotated[int, msgspec.Meta(ge=1)]
+    number: Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
     content_bytes: _Count
 
 

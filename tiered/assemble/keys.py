@@ -4,11 +4,8 @@ A passphrase comes from the first of: a file, a command, a variable, the termina
 None of them appears in a message, nor does what is in them.
 """
 
-import getpass
 import os
-import shlex
 import stat
-import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -128,6 +125,23 @@ class KeyOptions:
         )
         return Keyring(context, sources)
 
+    def is_encrypted(self, environment: Environment) -> bool | None:
+        """What the user says of the archive; None: nothing.
+
+        Who gives a key or a passphrase says that it is.
+        """
+        options = self._options
+        if options.encryption is not None:
+            return bool(options.encryption)
+        given = (
+            options.identity,
+            options.recipient,
+            options.passphrase_file,
+            options.passphrase_command,
+            environment.get("PASSPHRASE", Secret("")).reveal(),
+        )
+        return True if any(given) else None
+
     def first_way(self) -> "NewWay":
         """Whom a new archive lets in: `--recipient`, or who knows the passphrase."""
         return self._way(lambda: self._passphrases.current(is_new=True))
@@ -199,6 +213,9 @@ def _ask_command(command: str) -> Secret:
     """What a program prints first.  No shell reads the command; the program may
     speak to the terminal.
     """
+    import shlex
+    import subprocess
+
     try:
         words = shlex.split(command)
     except ValueError as e:
@@ -245,6 +262,8 @@ def _read_identities(text: Secret, file: Path) -> "Sequence[X25519Identity]":
 
 
 def _prompt(what: str, *, twice: bool) -> Secret:
+    import getpass
+
     first = getpass.getpass(f"{what}: ")
     if twice and getpass.getpass("The same again: ") != first:
         raise PassphraseError("the two passphrases differ", hint="Try again.")

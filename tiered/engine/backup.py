@@ -16,6 +16,7 @@ from tiered.engine.duplicity_set import DuplicitySettings, write_duplicity_set
 from tiered.engine.inventory import Purpose, read_seen, take_inventory
 from tiered.engine.native.backup import NativeSettings, write_native_set
 from tiered.engine.native.hot import read_set_manifest
+from tiered.engine.native.sealing import check_sealing
 from tiered.engine.pack import Tally
 from tiered.engine.scan import OwnerNames, scan
 from tiered.engine.sets import check_volumes, read_manifest
@@ -173,6 +174,7 @@ def _native(
     settings = request.native()
     if plan.parent is not None:
         _check_encryption(plan.parent, encrypted=settings.keyring is not None)
+        check_sealing(context, collection, plan.parent)
         for backup_set in plan.parent.sets:
             manifest = read_set_manifest(context, collection, backup_set)
             check_volumes(backup_set, manifest.volumes)

@@ -28,3 +28,6 @@ class Context:
     """Folder for spool files; needs room for two volumes."""
     clock: Clock
     monitor: Monitor
+    encrypted: bool | None = None
+    """What the user says of sets of style tiered, by an option or by giving a key;
+    None: nothing."""

@@ -7,10 +7,12 @@ from typing import Protocol
 from tiered.archive.collection import BackupSet, Chain, Collection
 from tiered.archive.manifest import Manifest, parse_manifest
 from tiered.archive.sigtar import State, merge_states, read_states
+from tiered.archive.style import Style
 from tiered.archive.times import format_name_time
 from tiered.codec.codec import Decoder
 from tiered.engine.context import Context
 from tiered.engine.fetch import cache_optional, expect, opened
+from tiered.engine.native.sealing import check_sealing
 from tiered.errors import ArchiveDamaged, NoBackup
 
 _MAX_MANIFEST_BYTES = 1 << 30
@@ -25,7 +27,7 @@ def chain_at(context: Context, collection: Collection, time_s: int) -> Chain:
     Raises:
         NoBackup: Nothing is that old.
         ArchiveDamaged: There is a newer set of that time, and what it builds on
-            is gone; an older state must not pass for it.
+            is gone; an older state must not pass for it.  Or see `check_sealing`.
     """
     chain = collection.at(time_s)
     end_s = chain.end_s if chain else 0
@@ -51,6 +53,8 @@ def chain_at(context: Context, collection: Collection, time_s: int) -> Chain:
                 f"{format_name_time(end_s)}",
                 "It was interrupted, is being written, or has lost its manifest.",
             )
+    if chain.style is Style.TIERED:
+        check_sealing(context, collection, chain)
     return chain
 
 

@@ -163,7 +163,10 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _flag("--encryption", dest="encryption", help="encrypt (default)"),
     _flag(
-        "--no-encryption", dest="encryption", stores=False, help="write in the clear"
+        "--no-encryption",
+        dest="encryption",
+        stores=False,
+        help="write and believe sets in the clear",
     ),
     Option(
         names=("--passphrase-file",),

@@ -15,17 +15,22 @@ from blake3 import blake3
 
 from tiered.archive.collection import BackupSet, Collection
 from tiered.archive.index import IndexReader
+from tiered.archive.index_footer import MAX_TABLE_BYTES
 from tiered.archive.object_name import ObjectName
-from tiered.archive.set_manifest import SetManifest, StoredObject, parse_set_manifest
+from tiered.archive.set_manifest import (
+    MAX_MANIFEST_BYTES,
+    SetManifest,
+    StoredObject,
+    parse_set_manifest,
+)
 from tiered.codec.frames import FrameSize, unpack_frame
 from tiered.engine.context import Context
 from tiered.engine.fetch import cache_optional, download, expect
 from tiered.engine.spool import scratch_errors, scratch_file
 from tiered.errors import ArchiveDamaged, Corrupt
+from tiered.store import Entry
 
 _COPY_BYTES = 1 << 20
-_MAX_BLOCK_BYTES = 1 << 28
-"""A block of an index is far smaller; its footer grows with the archive."""
 
 
 def read_set_manifest(
@@ -39,11 +44,22 @@ def read_set_manifest(
         StoreError, PassphraseError: It could not be read.
     """
     name = _there(backup_set, backup_set.manifest, "manifest")
+    check_manifest_size(name.name, collection.sizes[name.name])
     with opened_hot(context, collection, name, None) as file:
         manifest = parse_set_manifest(file.read(), backup_set.id)
     with cache_optional(context):
         context.cache.volumes_add(str(backup_set.id), len(manifest.volumes))
     return manifest
+
+
+def check_manifest_size(name: str, entry: Entry) -> None:
+    """Refuse a manifest that would fill the memory, before it is fetched.
+
+    Raises:
+        ArchiveDamaged: It is too long.
+    """
+    if entry.size > MAX_MANIFEST_BYTES:
+        raise ArchiveDamaged(f"{name} has {entry.size} bytes: no manifest is so long")
 
 
 @contextmanager
@@ -170,4 +186,4 @@ def _there(backup_set: BackupSet, name: ObjectName | None, what: str) -> ObjectN
 
 
 def _unpack(frame: bytes, size: int) -> bytes:
-    return unpack_frame(frame, FrameSize(len(frame), size), _MAX_BLOCK_BYTES)
+    return unpack_frame(frame, FrameSize(len(frame), size), MAX_TABLE_BYTES)

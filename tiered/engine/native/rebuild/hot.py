@@ -16,7 +16,7 @@ from tiered.archive.set_manifest import SetManifest, StoredObject, parse_set_man
 from tiered.codec.frames import FrameStream
 from tiered.engine.context import Context
 from tiered.engine.fetch import download, expect
-from tiered.engine.native.hot import index_reader
+from tiered.engine.native.hot import check_manifest_size, index_reader
 from tiered.engine.spool import open_spool, scratch_errors, scratch_file
 from tiered.errors import ArchiveDamaged, Corrupt, NotFound
 from tiered.store import Entry
@@ -35,6 +35,7 @@ def read_manifest(context: Context, name: ObjectName, entry: Entry) -> SetManife
         PassphraseError: No key that is at hand opens it.
         StoreError: No copy could be read.
     """
+    check_manifest_size(name.name, entry)
     found: list[SetManifest] = []
 
     def check(file: BinaryIO) -> None:

@@ -22,7 +22,8 @@ from tiered.engine.native.rebuild.hot import (
     hot_names,
     read_manifest,
 )
-from tiered.errors import NoBackup, PassphraseError
+from tiered.engine.native.sealing import check_sealing
+from tiered.errors import ArchiveDamaged, NoBackup, PassphraseError
 from tiered.store import Warmth
 
 _INTERRUPTED = (
@@ -171,9 +172,7 @@ class _Planner:
         if reason := self._refusal(backup_set, manifest, is_lost=bool(lost)):
             self.refused[backup_set.id] = reason
             return
-        parent = self._parent(backup_set)
-        before = self.chains[parent.id].sets if parent else ()
-        self.chains[backup_set.id] = Chain((*before, backup_set))
+        self.chains[backup_set.id] = self._chain(backup_set)
         if not lost:
             self.left.append(backup_set.id)
             return
@@ -238,6 +237,10 @@ class _Planner:
             return ""
         if backup_set.manifest is None and str(backup_set.id) in self._begun:
             return _INTERRUPTED
+        try:
+            check_sealing(self._context, self._collection, self._chain(backup_set))
+        except ArchiveDamaged as e:
+            return str(e)
         return _fault_of_volumes(backup_set, manifest)
 
     def _not_listed(self, backup_set: BackupSet, suffix: str) -> Iterator[str]:
@@ -246,6 +249,11 @@ class _Planner:
         for make in (namer.manifest, namer.index, namer.signatures):
             if (name := make(backup_set.id, suffix)) not in sizes:
                 yield name
+
+    def _chain(self, backup_set: BackupSet) -> Chain:
+        """The sets up to this one, whose parent is known."""
+        parent = self._parent(backup_set)
+        return Chain((*(self.chains[parent.id].sets if parent else ()), backup_set))
 
     def _parent(self, backup_set: BackupSet) -> BackupSet | None:
         """The set that this one builds on, if it is known which that is."""
