@@ -20,6 +20,7 @@ from tiered.codec.age import (
     encrypted_size,
     header_end,
 )
+from tiered.codec.envelope import Buffer
 from tiered.errors import ArchiveDamaged, PassphraseError
 from tiered.secret import Secret
 
@@ -120,7 +121,9 @@ def test_no_chunk_is_sealed_twice_when_the_target_fails() -> None:
     class Failing(io.BytesIO):
         chunks = 0
 
-        def write(self, data: bytes) -> int:  # type: ignore[override]
+        def write(  # type: ignore[override] # narrower than that of a BytesIO
+            self, data: Buffer, /
+        ) -> int:
             self.chunks += 1
             if self.chunks == 2:
                 raise OSError("disk full")

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Generic, NoReturn, Protocol, TypeVar
 
 from tiered.codec.buffers import KeptBuffer
+from tiered.codec.target import Target
 from tiered.errors import ArchiveDamaged
 
 if TYPE_CHECKING:  # loading `age` takes as long as all else: only who seals pays
@@ -85,7 +86,7 @@ class Envelope(Protocol):
     def suffix(self) -> str:
         """Ends the names of such objects: ".age" or ""."""
 
-    def begin(self, target: BinaryIO) -> SealedWriter:
+    def begin(self, target: Target) -> SealedWriter:
         """Start an object; its front is written at once.
 
         Raises:
@@ -134,7 +135,7 @@ class PlainEnvelope:
 
     suffix = ""
 
-    def begin(self, target: BinaryIO) -> SealedWriter:
+    def begin(self, target: Target) -> SealedWriter:
         return _PlainWriter(target)
 
     def open_stream(self, source: BinaryIO, name: str) -> Reader:
@@ -168,7 +169,7 @@ class AgeEnvelope:
         self._recipients, self._identities = _Once(recipients), _Once(identities)
         self._random_bytes = random_bytes
 
-    def begin(self, target: BinaryIO) -> SealedWriter:
+    def begin(self, target: Target) -> SealedWriter:
         from tiered.codec.age import Encryptor
 
         return Encryptor(self._recipients.get(), target, self._random_bytes)
@@ -214,7 +215,7 @@ def _read_nothing(start: int, length: int) -> NoReturn:
 class _PlainWriter:
     front = b""
 
-    def __init__(self, target: BinaryIO) -> None:
+    def __init__(self, target: Target) -> None:
         self._target = target
 
     def write(self, data: Buffer, /) -> object:

@@ -73,8 +73,7 @@ class SealedFile:
     def __init__(self, folder: Path, envelope: Envelope) -> None:
         self._target = _Hashing(folder)
         try:
-            self._writer = envelope.begin(self._target)  # type: ignore[arg-type]
-            # it only writes; a BinaryIO has two dozen methods more
+            self._writer = envelope.begin(self._target)
         except BaseException:
             self._target.file.close()
             raise
