@@ -6,6 +6,7 @@ where somebody looks at that path  [docs/format/native.md, "Index"].
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 
 from tiered.archive.extents import Extent
@@ -170,17 +171,30 @@ class Renumber:
 
 
 class Places:
-    """Where in the columns of a block each row has what not every row has."""
+    """Where in the columns of a block each row has what not every row has.
 
-    __slots__ = ("_columns", "_devices", "_extents", "_links", "_regular")
+    Nothing is counted before the first row asks: most blocks of a tree that did not
+    change are never asked.
+    """
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        kinds = columns.types
-        self._regular = [0, *accumulate(k == REGULAR for k in kinds)]
-        self._links = [0, *accumulate(k in WITH_LINK for k in kinds)]
-        self._devices = [0, *accumulate(k in DEVICES for k in kinds)]
-        self._extents = [0, *accumulate(columns.extent_counts)]
+
+    @cached_property
+    def _regular(self) -> list[int]:
+        return [0, *accumulate(k == REGULAR for k in self._columns.types)]
+
+    @cached_property
+    def _links(self) -> list[int]:
+        return [0, *accumulate(k in WITH_LINK for k in self._columns.types)]
+
+    @cached_property
+    def _devices(self) -> list[int]:
+        return [0, *accumulate(k in DEVICES for k in self._columns.types)]
+
+    @cached_property
+    def _extents(self) -> list[int]:
+        return [0, *accumulate(self._columns.extent_counts)]
 
     def hash(self, row: int) -> bytes:
         """Of a regular file."""

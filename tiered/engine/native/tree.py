@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tiered.archive.columns import (
+    DEVICES,
     FIRST_TIME_NS,
     LAST_TIME_NS,
+    REGULAR,
     SPARSE,
     Columns,
     Owner,
 )
+from tiered.archive.fileinfo import FileType
 from tiered.archive.paths import split_path
 from tiered.engine.scan import OwnerNames, Unreadable
 from tiered.errors import SourceError
@@ -25,7 +28,8 @@ BATCH_ROWS = 4096
 _BLOCK_BYTES = 512
 """What `st_blocks` counts, whatever the file system's own blocks are."""
 
-_TYPES = {
+_FORMAT_SHIFT = 12
+_KINDS = {
     stat.S_IFREG: b"0",
     stat.S_IFLNK: b"2",
     stat.S_IFCHR: b"3",
@@ -33,8 +37,12 @@ _TYPES = {
     stat.S_IFDIR: b"5",
     stat.S_IFIFO: b"6",
 }
-_FILE, _HARDLINK, _LINK, _DIRECTORY = b"0", b"1", b"2", b"5"
-_DEVICES = (b"3", b"4")
+_KIND_OF = bytes(_KINDS.get(n << _FORMAT_SHIFT, b"-")[0] for n in range(16))
+"""The format bits of a mode -> type in an index; `-` for what is not kept."""
+_HARDLINK = FileType.HARDLINK.value[0]
+_LINK = FileType.SYMLINK.value[0]
+_DIRECTORY = FileType.DIRECTORY.value[0]
+_UNKEPT = ord("-")
 
 
 @dataclass(slots=True)
@@ -84,80 +92,108 @@ class Walk:
     file_bytes: int = 0
     """Size of all files seen so far."""
     ended: bool = False
-    _batch: Columns = field(default_factory=Columns)
+    _seen: "_Seen" = field(default_factory=lambda: _Seen())
     _linked: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     def batches(self) -> Iterator[Columns | Unreadable]:
         """All paths, the root (an empty path) first; without hashes and extents."""
-        waiting: list[Iterator[os.DirEntry[bytes]]] = []
-        self._add(b"", _root_status(self.root), _DIRECTORY, b"")
-        waiting.append(iter(_entries(self.root)))
+        self._seen.add(b"", _root_status(self.root), _DIRECTORY)
+        waiting = [iter(_entries(self.root))]
         skip = len(self.root) + 1
         while waiting:
-            entry = next(waiting[-1], None)
-            if entry is None:
+            for entry in waiting[-1]:
+                path = entry.path[skip:]
+                try:
+                    inside = self._look(entry, path)
+                except FileNotFoundError:
+                    continue  # deleted since its directory was read
+                except OSError as e:
+                    yield self._end_batch()
+                    yield Unreadable(split_path(path), e.strerror or str(e))
+                    continue
+                if len(self._seen.paths) >= BATCH_ROWS:
+                    yield self._end_batch()
+                if inside is not None:
+                    waiting.append(iter(inside))
+                    break
+            else:
                 waiting.pop()
-                continue
-            path = entry.path[skip:]
-            try:
-                status = entry.stat(follow_symlinks=False)
-                kind = _TYPES.get(stat.S_IFMT(status.st_mode))
-                if kind is None:
-                    continue  # a socket means nothing without its process
-                inside = _entries(entry.path) if kind == _DIRECTORY else None
-                link = os.readlink(entry.path) if kind == _LINK else b""
-            except FileNotFoundError:
-                continue  # deleted since its directory was read
-            except OSError as e:
-                yield self._end_batch()
-                yield Unreadable(split_path(path), e.strerror or str(e))
-                continue
-            self._add(path, status, kind, link)
-            if inside is not None:
-                waiting.append(iter(inside))
-            if len(self._batch.paths) >= BATCH_ROWS:
-                yield self._end_batch()
         self.ended = True
         yield self._end_batch()
 
-    def _add(
-        self, path: bytes, status: os.stat_result, kind: bytes, link: bytes
-    ) -> None:
-        batch = self._batch
-        size = 0
-        flags = 0
-        if kind == _FILE:
+    def _look(
+        self, entry: os.DirEntry[bytes], path: bytes
+    ) -> list[os.DirEntry[bytes]] | None:
+        """Add one path; what is in it, if it is a directory."""
+        status = entry.stat(follow_symlinks=False)
+        kind = _KIND_OF[status.st_mode >> _FORMAT_SHIFT]
+        if kind == REGULAR:
             if status.st_nlink > 1:
                 first = self._linked.setdefault((status.st_dev, status.st_ino), path)
                 if first is not path:
-                    kind, link = _HARDLINK, first
-            if kind == _FILE:
-                size = status.st_size
-                self.file_bytes += size
-                flags = SPARSE if status.st_blocks * _BLOCK_BYTES < size else 0
-        self.paths += 1
-        batch.paths.append(path)
-        batch.types += kind
-        batch.modes.append(status.st_mode & 0o7777)
-        batch.owners.append(self.owners.row(status.st_uid, status.st_gid))
-        batch.mtimes_ns.append(status.st_mtime_ns)
-        batch.ctimes_ns.append(status.st_ctime_ns)
-        batch.sizes.append(size)
-        batch.flags.append(flags)
-        if kind in (_LINK, _HARDLINK):
-            batch.links.append(link)
-        elif kind in _DEVICES:
-            device = status.st_rdev
-            batch.devices.append((os.major(device), os.minor(device)))
+                    kind = _HARDLINK
+                    self._seen.links.append(first)
+        elif kind == _DIRECTORY:
+            inside = _entries(entry.path)
+            self._seen.add(path, status, kind)
+            return inside
+        elif kind == _LINK:
+            self._seen.links.append(os.readlink(entry.path))
+        elif kind == _UNKEPT:
+            return None  # a socket means nothing without its process
+        self._seen.add(path, status, kind)
+        return None
 
     def _end_batch(self) -> Columns:
-        batch, self._batch = self._batch, Columns()
-        times = batch.mtimes_ns
-        if times and not FIRST_TIME_NS <= min(times) <= max(times) <= LAST_TIME_NS:
-            batch.mtimes_ns = [
-                max(FIRST_TIME_NS, min(time, LAST_TIME_NS)) for time in times
-            ]
+        batch = self._seen.columns(self.owners)
+        self._seen = _Seen()
+        self.paths += len(batch)
+        self.file_bytes += sum(batch.sizes)
         return batch
+
+
+class _Seen:
+    """What was seen since the last batch ended."""
+
+    __slots__ = ("_kinds", "_statuses", "links", "paths")
+
+    def __init__(self) -> None:
+        self.paths: list[bytes] = []
+        self.links: list[bytes] = []
+        """Of symbolic and hard links, in order."""
+        self._statuses: list[os.stat_result] = []
+        self._kinds = bytearray()
+
+    def add(self, path: bytes, status: os.stat_result, kind: int) -> None:
+        self.paths.append(path)
+        self._statuses.append(status)
+        self._kinds.append(kind)
+
+    def columns(self, owners: OwnerTable) -> Columns:
+        seen, kinds = self._statuses, self._kinds
+        sizes = [
+            s.st_size if kind == REGULAR else 0
+            for s, kind in zip(seen, kinds, strict=True)
+        ]
+        times = [s.st_mtime_ns for s in seen]
+        if times and not FIRST_TIME_NS <= min(times) <= max(times) <= LAST_TIME_NS:
+            times = [max(FIRST_TIME_NS, min(time, LAST_TIME_NS)) for time in times]
+        devices = [s.st_rdev for s, k in zip(seen, kinds, strict=True) if k in DEVICES]
+        return Columns(
+            paths=self.paths,
+            types=kinds,
+            modes=[s.st_mode & 0o7777 for s in seen],
+            owners=[owners.row(s.st_uid, s.st_gid) for s in seen],
+            mtimes_ns=times,
+            ctimes_ns=[s.st_ctime_ns for s in seen],
+            sizes=sizes,
+            flags=bytearray(
+                SPARSE if s.st_blocks * _BLOCK_BYTES < size else 0
+                for s, size in zip(seen, sizes, strict=True)
+            ),
+            links=self.links,
+            devices=[(os.major(device), os.minor(device)) for device in devices],
+        )
 
 
 def _entries(folder: bytes) -> list[os.DirEntry[bytes]]:
