@@ -24,7 +24,7 @@ from tiered.engine.native.schedule import (
     JoinedRanges,
     ReadSettings,
     Segment,
-    by_need,
+    Turns,
     plan_runs,
     split_segments,
 )
@@ -53,7 +53,8 @@ def test_runs_hold_every_byte_once(
     runs = plan_runs(wanted, lambda _: table, settings)
     read = [f for r in runs for f in range(r.frames.first, r.frames.last + 1)]
     assert read == sorted(set(read))
-    assert sorted(map(id, by_need(runs))) == sorted(map(id, runs))
+    turns = Turns(runs)
+    assert sorted(id(turns.take()[1]) for _ in runs) == sorted(map(id, runs))
     got: dict[int, list[tuple[int, int]]] = {}
     for run in runs:
         here = range(run.frames.first, run.frames.last + 1)

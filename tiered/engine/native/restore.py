@@ -14,7 +14,7 @@ restore ends with an error that says what is missing.
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,9 +31,10 @@ from tiered.engine.native.pour import Outcome, Pourer, batches, check_hope
 from tiered.engine.native.restore_plan import NativeRestorePlan
 from tiered.engine.native.schedule import (
     ReadSettings,
+    Run,
     Segment,
+    Turns,
     VolumeNumbers,
-    by_need,
     plan_runs,
 )
 from tiered.engine.native.selection import Selection, select
@@ -48,6 +49,8 @@ _THAWS = 15
 """Times that a volume may turn out to be sealed, minutes apart, before a restore
 gives up: a listing lags by minutes, not by hours."""
 
+_SHORTER = 8
+"""How much shorter the first window is than others, so that threads begin soon."""
 _MOST_PROCESSES = 4
 """What one process unpacks keeps no more of them busy."""
 
@@ -123,6 +126,7 @@ class _Restore:
     ) -> None:
         self._context, self._request = context, request
         self._settings, self._volumes, self._is_new = settings, volumes, is_new
+        self._parts = plan.parts
         self.report = RestoreReport()
         self._root = os.path.abspath(request.target)
         if os.path.isdir(self._root):  # what the user names may be a link to one
@@ -134,6 +138,8 @@ class _Restore:
         self._threads = ThreadPoolExecutor(settings.threads, "restore")
         if plan.files >= settings.many_files:
             self._pourer.start(settings.processes)
+        self._open: list[Window] = []
+        """Whose tasks are not all done."""
         self._damaged: list[tuple[str, Exception]] = []
         self._failed: set[bytes] = set()
         self._thaws: Counter[str] = Counter()
@@ -154,10 +160,10 @@ class _Restore:
             numbers,
             self._refuse,
         )
-        for window in self._windows(selection, filler):
-            try:
-                self._restore(window)
-            finally:
+        try:
+            self._do(self._tasks(selection, filler))
+        finally:
+            for window in self._open:
                 self._pourer.abandon(window.files)
         for file, error in self._folders.finish(self._dresser):
             self.report.skipped += 1
@@ -167,25 +173,39 @@ class _Restore:
         self._tell_of_xattrs()
         self._tell_of_damage()
 
+    def _tasks(self, selection: Selection, filler: Filler) -> "Iterator[Task | Window]":
+        """All that is to be done; a window behind its tasks.
+
+        The next window is filled while threads are busy with the last.
+        """
+        for window in self._windows(selection, filler):
+            self._open.append(window)
+            yield from self._tasks_of(window)
+            yield window
+
     def _windows(self, selection: Selection, filler: Filler) -> Iterator[Window]:
         """Bounded, unless the store reads whole volumes: then each only once."""
         bounded = self._context.store.extras.ranges is not None
+        most = self._settings.window_items // 2  # as two are thought about at once
+        items = most // _SHORTER
         window = Window()
-        for part in selection.parts():
+        for part in self._parts or selection.parts():
             filler.fill(window, part)
-            if bounded and len(window) >= self._settings.window_items:
+            if bounded and len(window) >= items:
                 yield window
-                window = Window()
+                window, items = Window(), min(2 * items, most)
         yield window
 
-    def _restore(self, window: Window) -> None:
+    def _tasks_of(self, window: Window) -> Iterator[Task]:
         files, segments = window.files, window.segments
         self.report.paths += window.paths
         if not self._is_new:
             segments = self._leave_out(files, segments)
         runs = plan_runs(segments, self._volumes.table, self._settings.read)
+        pouring: Iterable[Task] = (partial(self._pourer.pour, files, r) for r in runs)
         if self._context.store.extras.ranges is not None:
-            runs = by_need(runs, self._settings.threads)
+            turns = Turns(runs)
+            pouring = [_Turn(turns, self._pourer, files) for _ in runs]
         empty: list[FileJob | SpecialJob] = [
             f for f in files if not f.size and not f.done
         ]
@@ -193,10 +213,14 @@ class _Restore:
             partial(self._pourer.make, each)
             for each in batches([*empty, *window.specials])
         )
-        pouring = (partial(self._pourer.pour, files, run) for run in runs)
-        self._do(chain(making, pouring))
+        return chain(making, pouring)
+
+    def _close(self, window: Window) -> None:
+        """All files are there that will be."""
         for first, file in window.links:
             self._link(first, file)
+        self._pourer.abandon(window.files)
+        self._open.remove(window)
 
     def _leave_out(
         self, files: list[FileJob], segments: list[Segment]
@@ -205,27 +229,34 @@ class _Restore:
         self._do(partial(self._pourer.find, each) for each in batches(files))
         return [s for s in segments if not files[s[2]].done]
 
-    def _do(self, tasks: Iterable[Task]) -> None:
+    def _do(self, tasks: "Iterable[Task | Window]") -> None:
         """Do tasks in threads, a few at a time, and tell what came of them.
 
         None of them goes on after this, however it ends.
         """
-        waiting: deque[tuple[Task, Future[Outcome]]] = deque()
+        waiting: deque[tuple[Task, Future[Outcome]] | Window] = deque()
         try:
             for task in tasks:
-                waiting.append((task, self._threads.submit(task)))
+                if isinstance(task, Window):
+                    waiting.append(task)
+                else:
+                    waiting.append((task, self._threads.submit(task)))
                 if len(waiting) > 2 * self._settings.threads:
-                    self._end(*waiting[0])
+                    self._end(waiting[0])
                     waiting.popleft()
             while waiting:
-                self._end(*waiting[0])
+                self._end(waiting[0])
                 waiting.popleft()
         except BaseException:
-            futures = [future for _, future in waiting]
+            futures = [each[1] for each in waiting if not isinstance(each, Window)]
             wait([future for future in futures if not future.cancel()])
             raise
 
-    def _end(self, task: Task, future: Future[Outcome]) -> None:
+    def _end(self, doing: tuple[Task, Future[Outcome]] | Window) -> None:
+        if isinstance(doing, Window):
+            self._close(doing)
+            return
+        task, future = doing
         outcome = future.result()
         while outcome.frozen:
             self._count(outcome)
@@ -304,6 +335,23 @@ class _Restore:
             hint="All others were.  The warnings above name each; look for another "
             "copy of the volume.",
         ) from error
+
+
+class _Turn:
+    """One run, whichever it is: it is chosen when a thread has time for it."""
+
+    def __init__(self, turns: Turns, pourer: Pourer, files: Sequence[FileJob]) -> None:
+        self._turns, self._pourer, self._files = turns, pourer, files
+        self._run: Run | None = None
+
+    def __call__(self) -> Outcome:
+        if self._run:  # again, as its volume was frozen
+            return self._pourer.pour(self._files, self._run)
+        file, self._run = self._turns.take()
+        try:
+            return self._pourer.pour(self._files, self._run)
+        finally:
+            self._turns.end(file)
 
 
 def _check_key(context: Context, plan: NativeRestorePlan) -> None:

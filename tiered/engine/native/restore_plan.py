@@ -22,6 +22,9 @@ from tiered.engine.native.schedule import (
 from tiered.engine.native.selection import Part, Selection, select
 
 _READS = ReadSettings()
+_KEPT_ROWS = 1 << 17
+"""Rows and extents, of which a kept one takes 200 bytes: twice as fast as reading
+them twice."""
 _HARDLINK = FileType.HARDLINK.value[0]
 
 
@@ -47,6 +50,8 @@ class NativeRestorePlan:
     thaw: ThawPlan | None
     """None if no store is cold."""
     files: int
+    parts: tuple[Part, ...] = ()
+    """All rows, if they are few enough to be kept until they are restored."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,11 +81,14 @@ def plan_native_restore(
     """
     numbers = VolumeNumbers()
     needed: dict[int, JoinedRanges] = {}
-    files = 0
+    files = rows = 0
+    parts: list[Part] = []
     with select(context, collection, chain, path) as selection:
         for part in selection.parts():
             _add_part(needed, numbers, part)
             files += part.columns.types[part.start : part.stop].count(REGULAR)
+            rows += len(part.columns) + len(part.columns.extent_lengths)
+            parts = [*parts, part] if rows <= _KEPT_ROWS else []
             for extent in _outside(selection, part, numbers):
                 ranges = needed.setdefault(extent.volume, JoinedRanges())
                 ranges.add(extent.offset, extent.end)
@@ -100,6 +108,7 @@ def plan_native_restore(
         volumes=tuple(reads),
         thaw=look(thaw, names, context.cache, context.clock) if thaw else None,
         files=files,
+        parts=tuple(parts),
     )
 
 

@@ -5,11 +5,12 @@ round: runs of frames, each with the segments that are cut out of it.  However
 many files want a frame, it is read and unpacked once.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 from operator import itemgetter
+from threading import Lock
 
 from tiered.archive.index import VolumeRow
 from tiered.codec.frames import FrameTable
@@ -147,25 +148,56 @@ def plan_runs(
     return runs
 
 
-def by_need(runs: Iterable[Run], lanes: int = 1) -> list[Run]:
-    """Runs in the order in which the files want them, so that files get done.
+class Turns:
+    """Hands out runs in the order in which files want them, so that files get done.
 
-    Args:
-        lanes: Files whose runs take turns: who works on neighbouring runs at the
-            same time then works on different files, and no part of a file waits
-            for one before it to be hashed.
+    As long as there are enough files, no two runs at a time are of the same one:
+    so the parts of a file arrive in order, and none waits to be hashed until it
+    has to be read back.  Any number of threads may use it.
     """
-    needs = sorted(
-        ((min(s[2:4] for s in run.segments), run) for run in runs), key=itemgetter(0)
-    )
-    files = (deque(each) for _, each in groupby(needs, key=lambda need: need[0][0]))
-    turns = deque(islice(files, lanes))
-    ordered: list[Run] = []
-    while turns:
-        file = turns.popleft()
-        ordered.append(file.popleft()[1])
-        turns.extend([file] if file else islice(files, 1))
-    return ordered
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = {
+            file: deque(run for _, run in each)
+            for file, each in groupby(_needs(runs), key=lambda need: need[0][0])
+        }
+        """By the file that wants them first."""
+        self._busy: Counter[int] = Counter()
+        self._lock = Lock()
+
+    def take(self) -> tuple[int, Run]:
+        """The next run, and its file, which is busy until `end`."""
+        with self._lock:
+            free = (file for file in self._runs if not self._busy[file])
+            file = next(free, None)
+            if file is None:
+                file = next(iter(self._runs))
+            runs = self._runs[file]
+            run = runs.popleft()
+            if not runs:
+                del self._runs[file]
+            self._busy[file] += 1
+            return file, run
+
+    def end(self, file: int) -> None:
+        with self._lock:
+            self._busy[file] -= 1
+
+
+def _needs(runs: Sequence[Run]) -> list[tuple[tuple[int, int], Run]]:
+    """Runs by the first file that wants them, and where in it.
+
+    A run in which one file ends and another begins, which goes on in others, is the
+    other's: all of that would wait for it.
+    """
+    firsts = [min(segment[2:4] for segment in run.segments) for run in runs]
+    heads = {file for file, _ in firsts}
+    needs = []
+    for run, first in zip(runs, firsts, strict=True):
+        last = run.segments[-1][2]
+        begins = last in heads and any(s[2:4] == (last, 0) for s in run.segments)
+        needs.append(((last, 0) if begins else first, run))
+    return sorted(needs, key=itemgetter(0))
 
 
 def split_segments(

@@ -18,6 +18,7 @@ from tiered.archive.columns import (
     WITH_LINK,
     Columns,
     Owner,
+    Xattrs,
 )
 from tiered.archive.fileinfo import FileType
 from tiered.archive.paths import PathKey, join_path, show_path, split_path
@@ -30,10 +31,12 @@ from tiered.errors import ArchiveDamaged
 
 _MODE = 0o7777
 _LARGEST_ID = (1 << 32) - 2
+_Looks = tuple[bytes, tuple[int, int] | None, int, int, Xattrs]
+"""The fields of a `Node`."""
 _NO_FOLDER = OSError(errno.ENOTDIR, "its directory could not be made")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Window:
     """What to write, in archive order."""
 
@@ -84,53 +87,66 @@ class Filler:
         """
         columns, folders = part.columns, self._folders
         owners = self._owner_ids(part.owners)
-        volumes = self._numbers.of(part.volumes)
-        types, cut = columns.types, self._cut
-        places = _Skip(columns, part.start)
+        cut, places = self._cut, _Places(columns, part.start)
+        add_file = self._adder(window, part)
         parent: bytes | None = None
         usable = False
-        for row in range(part.start, part.stop):
-            path = columns.paths[row][cut:]
-            kind = types[row]
+        here = slice(part.start, part.stop)
+        rows = zip(
+            range(part.start, part.stop),
+            columns.paths[here],
+            columns.types[here],
+            columns.owners[here],
+            columns.modes[here],
+            columns.mtimes_ns[here],
+            strict=True,
+        )
+        for row, whole, kind, owner, mode, mtime_ns in rows:
+            path = whole[cut:]
             if path:
                 above = path.rpartition(b"/")[0]
                 if above != parent:
                     parent, usable = above, folders.enter(above)
-            if path and not usable:
-                places.skip(kind)
-                self._refuse(folders.file(path), _NO_FOLDER)
-                continue
-            owner, mode = owners[columns.owners[row]], columns.modes[row] & _MODE
+                if not usable:
+                    places.skip(kind)
+                    self._refuse(folders.file(path), _NO_FOLDER)
+                    continue
             xattrs = columns.xattrs.get(row)
             looks = (
                 folders.file(path),
-                owner,
-                mode,
-                columns.mtimes_ns[row],
+                owners[owner],
+                mode & _MODE,
+                mtime_ns,
                 tuple(xattrs.items()) if xattrs else (),
             )
             if kind == REGULAR:
-                number = len(window.files)
-                hash_at, first, last = places.file()
-                size = columns.sizes[row]
-                digest = bytes(columns.hashes[hash_at : hash_at + HASH_BYTES])
-                sparse = bool(columns.flags[row] & SPARSE)
-                window.files.append(FileJob(*looks, size, digest, sparse))
-                at = 0
-                for extent in range(first, last):
-                    length = columns.extent_lengths[extent]
-                    window.segments.append(
-                        (
-                            volumes[columns.extent_volumes[extent]],
-                            columns.extent_offsets[extent],
-                            number,
-                            at,
-                            length,
-                        )
-                    )
-                    at += length
+                add_file(row, looks, places)
             else:
                 self._add_other(window, path, TYPES[kind], Node(*looks), places)
+
+    def _adder(
+        self, window: Window, part: Part
+    ) -> "Callable[[int, _Looks, _Places], None]":
+        """Adds a file; all that is the same for each is looked up once."""
+        columns = part.columns
+        volumes = self._numbers.of(part.volumes)
+        files, segments = window.files, window.segments
+        sizes, flags, hashes = columns.sizes, columns.flags, bytes(columns.hashes)
+        extents = columns.extent_volumes, columns.extent_offsets, columns.extent_lengths
+        in_volumes, offsets, lengths = extents
+
+        def add(row: int, looks: _Looks, places: _Places) -> None:
+            number = len(files)
+            hash_at, first, last = places.file()
+            digest = hashes[hash_at : hash_at + HASH_BYTES]
+            files.append(FileJob(*looks, sizes[row], digest, flags[row] & SPARSE > 0))
+            at = 0
+            for extent in range(first, last):
+                volume, length = volumes[in_volumes[extent]], lengths[extent]
+                segments.append((volume, offsets[extent], number, at, length))
+                at += length
+
+        return add
 
     def _add_other(
         self,
@@ -138,7 +154,7 @@ class Filler:
         path: bytes,
         kind: FileType | None,
         node: Node,
-        places: "_Skip",
+        places: "_Places",
     ) -> None:
         if kind is FileType.DIRECTORY:
             window.paths += self._folders.add(path, node)
@@ -192,7 +208,7 @@ class Filler:
         return self._owners[1]
 
 
-class _Skip:
+class _Places:
     """Goes through the columns that not every row has, along with the rows."""
 
     def __init__(self, columns: Columns, start: int) -> None:
