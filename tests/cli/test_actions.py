@@ -10,7 +10,7 @@ import pytest
 
 from tests.crash.machine import PASSPHRASE, Machine, Result
 from tiered.archive.style import Style
-from tiered.testing.tree import differences, snapshot
+from tiered.testing.tree import Seen, differences, snapshot
 
 DAY_S = 86_400
 START_S = 1_800_000_000
@@ -58,7 +58,8 @@ def write(file: Path, text: str, mtime_s: int) -> None:
 
 
 def test_from_full_to_remove(say: Say, style: Style, tmp_path: Path) -> None:
-    source, trees = tmp_path / "source", []
+    source = tmp_path / "source"
+    trees: list[dict[bytes, Seen]] = []
 
     def state(text: str) -> None:
         write(source / "file", text, START_S + len(trees))
@@ -83,9 +84,9 @@ def test_from_full_to_remove(say: Say, style: Style, tmp_path: Path) -> None:
         assert len(listed) == len(trees[6])
     assert "day 3" not in say("list", "URL", "-t", "5D", day=7).out
 
-    for number, words in enumerate((("restore",), ("rb",), ())):
+    for number, verb in enumerate((("restore",), ("rb",), ())):
         out = tmp_path / f"out{number}"
-        say(*words, "URL", out, day=7)
+        say(*verb, "URL", out, day=7)
         assert differences(trees[6], snapshot(out)) == []
     for day in (0, 4):
         out = tmp_path / f"day {day}"
@@ -128,7 +129,8 @@ def test_a_chain_of_the_other_style_beside_the_first(
 ) -> None:
     """The newest chain says what comes next; both are restored."""
     (other,) = set(Style) - {style}
-    source, trees = tmp_path / "source", []
+    source = tmp_path / "source"
+    trees: list[dict[bytes, Seen]] = []
     for day, words in enumerate(
         [("full",), ("inc",), ("full", f"--style={other.value}"), ("inc",), ("full",)]
     ):

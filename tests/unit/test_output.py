@@ -190,7 +190,7 @@ class TestMain:
             raise ZeroDivisionError("secret detail")
 
         monkeypatch.setitem(
-            __import__("tiered.cli.main", fromlist=["COMMANDS"]).COMMANDS,
+            __import__("tiered.cli.commands", fromlist=["COMMANDS"]).COMMANDS,
             "cleanup",
             broken,
         )

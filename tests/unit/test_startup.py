@@ -11,12 +11,15 @@ SLOW = (
     *("jsonschema", "cryptography", "importlib.metadata", "email"),
     *("tiered.engine.backup", "tiered.engine.native.backup", "tiered.engine.restore"),
     *("tiered.codec.age.file", "tiered.testing.cold"),
+    *("tenacity", "logging", "concurrent.futures", "socket", "subprocess", "getpass"),
+    *("tiered.router.router", "tiered.settings.multi", "tiered.codec.gnupg"),
 )
+ACTIONS = ("tiered.assemble", "tiered.cli.commands", "tiered.cli.parser", "argparse")
 
 
-def loaded_by(code: str) -> set[str]:
+def loaded_by(code: str, modules: tuple[str, ...] = SLOW) -> set[str]:
     """Of the modules that take long to load, those that `code` loads."""
-    code += f"; print(*(m for m in {SLOW!r} if m in sys.modules))"
+    code += f"; print(*(m for m in {modules!r} if m in sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; {code}"],
         check=True,
@@ -27,10 +30,36 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_the_program_starts_with_little() -> None:
-    assert loaded_by("import tiered.cli.main") == set()
+    assert loaded_by("import tiered.cli.main", (*SLOW, *ACTIONS)) == set()
+    assert loaded_by("import tiered.cli.commands") == set()
 
 
-@pytest.mark.parametrize("module", ["tiered.engine.backup", "jsonschema"])
+@pytest.mark.parametrize(
+    ("style", "other"),
+    [
+        ("tiered", ("tiered.engine.duplicity_set", "tiered.codec.gnupg")),
+        ("duplicity", ("tiered.engine.native.backup", "tiered.codec.age")),
+    ],
+)
+def test_a_backup_loads_one_style(
+    style: str, other: tuple[str, ...], tmp_path: Path
+) -> None:
+    words = ["full", str(tmp_path), f"file://{tmp_path}/store", "--no-encryption"]
+    words += [
+        "--archive-dir",
+        f"{tmp_path}/cache",
+        "--style",
+        style,
+        "--dry-run",
+        "-v0",
+    ]
+    code = f"from tiered.cli.main import main; words = {words!r}"
+    code += "; sys.stdout = sys.stderr; assert main(words) == 0"
+    code += "; sys.stdout = sys.__stdout__"
+    assert loaded_by(code, other) == set()
+
+
+@pytest.mark.parametrize("module", ["tiered.engine.backup", "jsonschema", "tenacity"])
 def test_what_is_loaded_is_seen(module: str) -> None:
     assert module in loaded_by(f"import {module}")
 

@@ -4,15 +4,17 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tiered.archive.kinds import Kind, kind_of
-from tiered.backends.file import FileSettings, FileStore
 from tiered.clock import Clock
 from tiered.errors import ConfigError
-from tiered.router.rules import Tier
 from tiered.secret import Secret
 from tiered.store import Store
 from tiered.url import StoreUrl
+
+if TYPE_CHECKING:
+    from tiered.router.rules import Tier
 
 Environment = Mapping[str, Secret]
 
@@ -23,7 +25,7 @@ class Wanted:
 
     url: StoreUrl
     env: Environment
-    tier: Tier | None = None
+    tier: "Tier | None" = None
     options: Mapping[str, object]
 
 
@@ -54,11 +56,14 @@ def _open_file(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
             f"{wanted.url.label}: unknown query parameter {wanted.url.query[0][0]!r}",
             hint="A file URL has none.",
         )
+    from tiered.backends.file import FileSettings, FileStore
+
     return FileStore(FileSettings(root=folder_of(wanted.url)))
 
 
 def _open_cold_file(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
     """A folder that behaves cold: for rehearsals and the demo."""
+    from tiered.backends.file import FileSettings, FileStore
     from tiered.testing.cold import DELAY_S, LIFE_S, ColdSettings, ColdStore
 
     root = folder_of(wanted.url)
@@ -114,6 +119,8 @@ def _storage_class(wanted: Wanted, options: Namespace) -> Callable[[str], str]:
     cold = "STANDARD"
     if options.s3_glacier:
         cold = "GLACIER"
+    from tiered.router.rules import Tier
+
     if options.s3_deep_archive or wanted.tier is Tier.COLD:
         cold = "DEEP_ARCHIVE"
     cold = str(wanted.options.get("storage_class", cold))

@@ -6,26 +6,23 @@ What only one action needs is imported when it runs: none waits for the others.
 import time
 from collections.abc import Callable
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from tiered.archive.collection import Collection
 from tiered.archive.paths import split_path
 from tiered.cli.key_commands import KEY_COMMANDS
 from tiered.cli.output import show_json, show_lines
 from tiered.cli.rebuild_command import rebuild
 from tiered.cli.report import backup_report, restore_plan, status_report
 from tiered.cli.run import Run
-from tiered.engine.context import Context
 from tiered.engine.inventory import Purpose, take_inventory
-from tiered.engine.listing import ListedPath, list_files
-from tiered.engine.prune import (
-    PrunePlan,
-    plan_cleanup,
-    plan_remove_older_than,
-    run_prune,
-)
-from tiered.engine.status import read_status
 from tiered.errors import ArchiveDamaged, SomeSkipped
 from tiered.units import format_count
+
+if TYPE_CHECKING:
+    from tiered.archive.collection import Collection
+    from tiered.engine.context import Context
+    from tiered.engine.listing import ListedPath
+    from tiered.engine.prune import PrunePlan
 
 _LINES = 4096
 _NS = 1_000_000_000
@@ -100,6 +97,8 @@ def restore(run: Run) -> None:
 
 
 def show_status(run: Run) -> None:
+    from tiered.engine.status import read_status
+
     status = read_status(run.assembly.context(run.line.words[0]))
     lines, document = status_report(status)
     run.show(lines, document)
@@ -122,6 +121,8 @@ def show_status(run: Run) -> None:
 
 
 def show_files(run: Run) -> None:
+    from tiered.engine.listing import list_files
+
     options = run.line.options
     context = run.assembly.context(run.line.words[0])
     files = list_files(
@@ -135,12 +136,16 @@ def show_files(run: Run) -> None:
 
 
 def clean_up(run: Run) -> None:
+    from tiered.engine.prune import plan_cleanup
+
     context = run.assembly.context(run.line.words[0])
     own, now_s = context.cache.journal(), context.clock.time_s()
     _prune(run, context, lambda found: plan_cleanup(found, own, now_s))
 
 
 def remove_older_than(run: Run) -> None:
+    from tiered.engine.prune import plan_remove_older_than
+
     when, url = run.line.words
     time_s = run.time_s(when)
     context = run.assembly.context(url)
@@ -162,8 +167,10 @@ COMMANDS: dict[str, Callable[[Run], None]] = {
 
 
 def _prune(
-    run: Run, context: Context, decide: Callable[[Collection], PrunePlan]
+    run: Run, context: "Context", decide: "Callable[[Collection], PrunePlan]"
 ) -> None:
+    from tiered.engine.prune import run_prune
+
     options = run.line.options
     really = bool(options.force) and not options.dry_run
     with context.cache.locked():
@@ -194,11 +201,11 @@ def _prune(
     run.show(lines, document)
 
 
-def _shown(file: ListedPath) -> str:
+def _shown(file: "ListedPath") -> str:
     return file.path.decode("utf-8", "backslashreplace") or "."
 
 
-def _file_document(file: ListedPath) -> dict[str, object]:
+def _file_document(file: "ListedPath") -> dict[str, object]:
     document = {
         "path": file.path.decode("utf-8", "surrogateescape") or ".",
         "type": file.type.name.lower(),

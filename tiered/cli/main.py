@@ -1,17 +1,20 @@
-"""Parse, run, print errors, exit: nobody else does."""
+"""Parse, run, print errors, exit: nobody else does.
+
+Each step loads what it needs: nobody waits for what comes after an error, or a
+version.
+"""
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tiered.assemble import Assembly, read_environment
-from tiered.cli.commands import COMMANDS
 from tiered.cli.output import DEBUG, Terminal, show_lines
-from tiered.cli.parser import make_parser, parse_command_line
-from tiered.cli.run import Run
 from tiered.clock import SystemClock
 from tiered.errors import Interrupted, TieredError, UsageError
+
+if TYPE_CHECKING:
+    from tiered.cli.parser import CommandLine
 
 
 def run() -> None:
@@ -26,14 +29,14 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if shown := _show_help(arguments):
             return shown - 1
+        from tiered.cli.parser import parse_command_line
+
         line = parse_command_line(arguments)
         verbosity = line.options.verbosity
         terminal = Terminal(
             sys.stderr, SystemClock(), verbosity, progress=bool(line.options.progress)
         )
-        assembly = Assembly(line.options, read_environment(), terminal)
-        with assembly:
-            COMMANDS[line.action](Run(line, assembly))
+        _run(line, terminal)
     except TieredError as e:
         terminal.error(e)
         return e.exit_status
@@ -52,9 +55,20 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _run(line: "CommandLine", terminal: Terminal) -> None:
+    from tiered.assemble import Assembly, read_environment
+    from tiered.cli.commands import COMMANDS
+    from tiered.cli.run import Run
+
+    with Assembly(line.options, read_environment(), terminal) as assembly:
+        COMMANDS[line.action](Run(line, assembly))
+
+
 def _show_help(arguments: Sequence[str]) -> int:
     """1 + exit status if help or version was asked for, else 0."""
     if any(a in ("-h", "--help") for a in arguments):
+        from tiered.cli.parser import make_parser
+
         show_lines([make_parser().format_help().rstrip()])
         return 1
     if "--version" in arguments:
@@ -74,5 +88,7 @@ def _report_bug(terminal: Terminal, error: Exception, verbosity: int) -> int:
     )
     terminal.error(bug)
     if verbosity >= DEBUG:
+        import traceback
+
         traceback.print_exception(error)
     return bug.exit_status

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from tiered.archive.style import Style
 from tiered.archive.times import format_name_time
-from tiered.engine.status import SetStatus, Status
 from tiered.units import format_bytes, format_count, format_duration
 
 if TYPE_CHECKING:  # what an action does not run, it need not load
     from tiered.engine.backup import BackupReport
     from tiered.engine.restore import AnyPlan
+    from tiered.engine.status import SetStatus, Status
 
 Report = tuple[list[str], dict[str, object]]
 """Lines for people, and the same for programs."""
@@ -71,7 +71,7 @@ def restore_plan(plan: "AnyPlan") -> Report:
     return lines, document
 
 
-def status_report(status: Status) -> Report:
+def status_report(status: "Status") -> Report:
     lines = []
     for number, chain in enumerate(status.chains, 1):
         total = sum(s.size_bytes for s in chain)
@@ -101,7 +101,7 @@ def status_report(status: Status) -> Report:
     return lines, document
 
 
-def _set_line(each: SetStatus) -> str:
+def _set_line(each: "SetStatus") -> str:
     parts = [
         f"{each.id}",
         format_count(each.volumes, "volume"),
@@ -117,7 +117,7 @@ def _set_line(each: SetStatus) -> str:
     return ", ".join(parts)
 
 
-def _key_lines(status: Status) -> list[str]:
+def _key_lines(status: "Status") -> list[str]:
     """Each way in, and whether its key lies in both places."""
     places: dict[tuple[str, int], set[bool]] = {}
     for key in status.keys:
@@ -132,7 +132,7 @@ def _key_lines(status: Status) -> list[str]:
     return lines
 
 
-def _set_document(each: SetStatus) -> dict[str, object]:
+def _set_document(each: "SetStatus") -> dict[str, object]:
     return {
         "style": each.id.style.value,
         "type": "full" if each.id.is_full else "inc",

@@ -7,21 +7,24 @@ written  [docs/format/invariants.md, I4].
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from tiered.archive.collection import Chain, Collection, collect
 from tiered.archive.filename import SetId
 from tiered.archive.style import Style
 from tiered.engine.context import Context
-from tiered.engine.duplicity_set import DuplicitySettings, write_duplicity_set
 from tiered.engine.inventory import Purpose, read_seen, take_inventory
-from tiered.engine.native.backup import NativeSettings, write_native_set
 from tiered.engine.native.hot import read_set_manifest
 from tiered.engine.native.sealing import check_sealing
-from tiered.engine.pack import Tally
 from tiered.engine.scan import OwnerNames, scan
 from tiered.engine.sets import check_volumes, read_manifest
 from tiered.engine.written import SourceTree, WrittenSet
 from tiered.errors import ConfigError, NoBackup, StoreMissing
+
+if TYPE_CHECKING:  # a run needs one of the two styles
+    from tiered.engine.duplicity_set import DuplicitySettings
+    from tiered.engine.native.backup import NativeSettings
+    from tiered.engine.pack import Tally
 
 NEW_STYLE = Style.TIERED
 """Of a new archive, if nobody says."""
@@ -46,9 +49,9 @@ class BackupRequest:
     source: bytes
     hostname: bytes
     owners: OwnerNames
-    duplicity: Callable[[], DuplicitySettings]
+    duplicity: "Callable[[], DuplicitySettings]"
     """How sets of that style are written; asked for if one is."""
-    native: Callable[[], NativeSettings]
+    native: "Callable[[], NativeSettings]"
     """The same of style tiered."""
     style: Style | None = None
     """None: that of the newest set, and `new_style` for a new archive."""
@@ -74,7 +77,7 @@ class BackupReport:
     """What was written."""
 
     set_id: SetId
-    tally: Tally
+    tally: "Tally"
     volumes: int
     stored_bytes: int
     """Volumes, signatures and manifest."""
@@ -171,6 +174,8 @@ def _native(
     request: BackupRequest,
     source: SourceTree,
 ) -> WrittenSet:
+    from tiered.engine.native.backup import write_native_set
+
     settings = request.native()
     if plan.parent is not None:
         _check_encryption(plan.parent, encrypted=settings.keyring is not None)
@@ -198,6 +203,8 @@ def _duplicity(
     request: BackupRequest,
     source: SourceTree,
 ) -> WrittenSet:
+    from tiered.engine.duplicity_set import write_duplicity_set
+
     settings = request.duplicity()
     if plan.parent is not None:
         _check_encryption(plan.parent, encrypted=settings.codec.suffix == ".gpg")

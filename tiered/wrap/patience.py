@@ -1,19 +1,21 @@
 """How long to go on trying: the one loop that repeats calls in tiered.
 
-The loop is tenacity's.  What is ours: the error says of itself whether to
-repeat, time is the Clock's, and a store that asks for a pause gets it.
+The loop is tenacity's, which is loaded when a first call has failed.  What is
+ours: the error says of itself whether to repeat, time is the Clock's, and a store
+that asks for a pause gets it.
 """
 
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, TypeVar
 
 from tiered.clock import Clock
 from tiered.errors import Retry, TieredError
+
+if TYPE_CHECKING:  # 20 ms that a store which answers does not need
+    import tenacity
 
 T = TypeVar("T")
 
@@ -39,9 +41,6 @@ class Patience:
 
     def __init__(self, policy: RetryPolicy, clock: Clock, random: Random) -> None:
         self._policy, self._clock, self._random = policy, clock, random
-        self._backoff = tenacity.wait_exponential(
-            multiplier=policy.first_wait_s, max=policy.longest_wait_s
-        )
 
     def repeat(self, run: Callable[[int], T]) -> T:
         """Call `run` with 1, 2, 3 ... until it returns or it is no use.
@@ -50,7 +49,25 @@ class Patience:
             TieredError: The last error, with a note of attempts and time.
         """
         start_s = self._clock.now_s()
+        try:
+            return run(1)
+        except TieredError as e:
+            if not _is_worth_repeating(e):
+                raise
+            first = e
+        return self._go_on(run, first, start_s)
+
+    def _go_on(self, run: Callable[[int], T], first: TieredError, start_s: float) -> T:
+        """Behind the first call, which the loop is only told of."""
+        import tenacity
+
         attempts = itertools.count(1)
+
+        def call() -> T:
+            if (attempt := next(attempts)) == 1:
+                raise first
+            return run(attempt)
+
         loop = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_worth_repeating),
             stop=lambda state: self._is_over(state, start_s),
@@ -59,7 +76,7 @@ class Patience:
             reraise=True,
         )
         try:
-            return loop(lambda: run(next(attempts)))
+            return loop(call)
         except TieredError as e:
             made = next(attempts) - 1
             if made > 1 or _is_worth_repeating(e):
@@ -67,14 +84,15 @@ class Patience:
                 e.add_note(f"gave up after {made} attempts in {spent_s:.0f} s")
             raise
 
-    def _wait_s(self, state: tenacity.RetryCallState) -> float:
-        longest_s = self._backoff(state)
+    def _wait_s(self, state: "tenacity.RetryCallState") -> float:
+        doubled_s = self._policy.first_wait_s * 2.0 ** (state.attempt_number - 1)
+        longest_s = min(self._policy.longest_wait_s, doubled_s)
         wait_s = self._random.uniform(longest_s / 2, longest_s)
         error = state.outcome.exception() if state.outcome else None
         asked_s = error.wait_s if isinstance(error, TieredError) else None
         return max(wait_s, asked_s or 0.0)
 
-    def _is_over(self, state: tenacity.RetryCallState, start_s: float) -> bool:
+    def _is_over(self, state: "tenacity.RetryCallState", start_s: float) -> bool:
         next_s = self._clock.now_s() - start_s + state.upcoming_sleep
         too_late = next_s > self._policy.total_s
         return too_late or state.attempt_number >= self._policy.attempts
