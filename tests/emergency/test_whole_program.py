@@ -115,3 +115,24 @@ def test_every_state_comes_back_by_a_script(machine: Machine, tmp_path: Path) ->
         assert differences(state, kept(target / "snapshot")) == []
     first = tmp_path / until[0] / "snapshot"
     assert (first / "grows").samefile(first / "grows too")
+
+
+def test_the_programs_list_every_volume(machine: Machine, tmp_path: Path) -> None:
+    """With age, zstd and tar alone; tar warns of keywords that it does not know."""
+    for number, step in enumerate((begin, change)):
+        step(machine.source)
+        action = "incremental" if number else "full"
+        now = str(START_S + number * 1000)
+        machine.run(action, "SOURCE", "URL", "--current-time", now).succeeded()
+    key = key_file(machine, tmp_path / "key.txt")
+    volumes = sorted((machine.root / "cold").glob("*.difftar.zst.age"))
+    assert len(volumes) > 3
+    quiet = "--warning=no-unknown-keyword"
+    pipe = f'set -o pipefail; age -d -i "$0" "$1" | zstd -d | tar t {quiet}'
+    for volume in volumes:
+        call = ["bash", "-c", pipe, str(key), str(volume)]
+        done = subprocess.run(call, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), volume
+        listed = done.stdout.splitlines()
+        assert listed[0] == "set.json"
+        assert len(listed) > 1

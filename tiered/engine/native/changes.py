@@ -22,6 +22,7 @@ from tiered.engine.scan import Unreadable
 
 _RUN = 256
 """Rows that are compared at once."""
+_HARDLINK = FileType.HARDLINK.value[0]
 _PLAIN = bytes((REGULAR, FileType.DIRECTORY.value[0], FileType.FIFO.value[0]))
 """Types of which fixed columns say everything."""
 
@@ -192,12 +193,13 @@ def _difference(new: Row, old: Row, before_ns: int) -> What | None:
         return What.NEW
     mtime, ctime = one.mtimes_ns[i], one.ctimes_ns[i]
     same_times = mtime == two.mtimes_ns[j] and ctime == two.ctimes_ns[j]
-    if kind == REGULAR:
-        in_doubt = max(mtime, ctime) >= before_ns
-        if in_doubt or not same_times or one.sizes[i] != two.sizes[j]:
-            return What.CONTENT
+    in_doubt = max(mtime, ctime) >= before_ns
+    doubtful = in_doubt or not same_times or one.sizes[i] != two.sizes[j]
+    if kind == REGULAR and doubtful:
+        return What.CONTENT
     same = (
         same_times
+        and not (in_doubt and kind == _HARDLINK)  # it comes with its file
         and one.modes[i] == two.modes[j]
         and one.owners[i] == two.owners[j]
         and new.places.special(i) == old.places.special(j)
