@@ -6,7 +6,9 @@ python contrib/docs/command_line.py > docs/reference/command-line.md
 from collections.abc import Iterable, Iterator
 
 from tiered.cli.parser import ACTIONS, ActionForm
-from tiered.settings.options import OF_DUPLICITY_ONLY, OPTIONS, Option, Shape
+from tiered.settings.option import Option, Shape
+from tiered.settings.options import OPTIONS
+from tiered.settings.refused import OF_DUPLICITY_ONLY
 
 HEAD = """\
 <!-- Made by contrib/docs/command_line.py; change the tables in the code. -->

@@ -12,7 +12,8 @@ import pytest
 
 from tiered.cli.parser import parse_command_line
 from tiered.settings.multi import read_multi
-from tiered.settings.options import OF_DUPLICITY_ONLY, OPTIONS
+from tiered.settings.options import OPTIONS
+from tiered.settings.refused import OF_DUPLICITY_ONLY
 
 ROOT = Path(__file__).parents[2]
 CODE = sorted((ROOT / "tiered").rglob("*.py"))

@@ -4,11 +4,8 @@ import pytest
 
 from tiered.cli.parser import ACTIONS, CommandLine, make_parser, parse_command_line
 from tiered.errors import UsageError
-from tiered.settings.options import (
-    ACTIONS_OF_DUPLICITY_ONLY,
-    OF_DUPLICITY_ONLY,
-    OPTIONS,
-)
+from tiered.settings.options import OPTIONS
+from tiered.settings.refused import ACTIONS_OF_DUPLICITY_ONLY, OF_DUPLICITY_ONLY
 
 URL = "file:///srv/backup"
 MULTI = "multi:///path/to/config.json?mode=mirror&onfail=abort"

@@ -12,13 +12,9 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from tiered.errors import UsageError
-from tiered.settings.options import (
-    ACTIONS_OF_DUPLICITY_ONLY,
-    OF_DUPLICITY_ONLY,
-    OPTIONS,
-    Option,
-    Shape,
-)
+from tiered.settings.option import Option, Shape
+from tiered.settings.options import OPTIONS
+from tiered.settings.refused import ACTIONS_OF_DUPLICITY_ONLY, OF_DUPLICITY_ONLY
 from tiered.url import looks_like_url
 
 

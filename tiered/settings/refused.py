@@ -1,0 +1,70 @@
+"""What duplicity has and tiered does not: refused by name."""
+
+ACTIONS_OF_DUPLICITY_ONLY = frozenset(
+    (
+        "verify",
+        "vb",
+        "remove-all-but-n-full",
+        "ra",
+        "remove-all-inc-of-but-n-full",
+        "ri",
+    )
+)
+"""Actions of duplicity that tiered does not have yet: refused by name."""
+
+OF_DUPLICITY_ONLY = frozenset(
+    [
+        "--encrypt-key",
+        "--hidden-encrypt-key",
+        "--sign-key",
+        "--encrypt-sign-key",
+        "--use-agent",
+        "--encrypt-secret-keyring",
+        "--use-gpgsm",
+        "--asynchronous-upload",
+        "--copy-blocksize",
+        "--copy-links",
+        "--ignore-errors",
+        "--full-if-n-inc",
+        "--skip-if-no-change",
+        "--compare-data",
+        "--rename",
+        "--files-changed",
+        "--no-files-changed",
+        "--file-changed",
+        "--show-changes-in-set",
+        "--jsonstat",
+        "--file-prefix-jsonstat",
+        "--metadata-sync-mode",
+        "--print-statistics",
+        "--no-print-statistics",
+        "--progress-rate",
+        "--log-fd",
+        "--log-file",
+        "--log-timestamp",
+        "--time-separator",
+        "--null-separator",
+        "--include",
+        "--exclude",
+        "--include-regexp",
+        "--exclude-regexp",
+        "--include-filelist",
+        "--exclude-filelist",
+        "--exclude-other-filesystems",
+        "--exclude-older-than",
+        "--exclude-if-present",
+        "--exclude-device-files",
+        "--files-from",
+        "--filter-globbing",
+        "--filter-literal",
+        "--filter-regexp",
+        "--filter-ignorecase",
+        "--filter-strictcase",
+        "--check-remote",
+        "--no-check-remote",
+        "--config-dir",
+        "--par2-redundancy",
+        "--mp-segment-size",
+    ]
+)
+"""Options of duplicity that tiered does not have yet: refused by name."""

@@ -1,0 +1,65 @@
+"""Options of stores and of the program gpg."""
+
+from tiered.settings.option import Option, flag, seconds, whole_number
+
+STORES = (
+    Option(
+        names=("--num-retries",),
+        dest="num_retries",
+        default=5,
+        convert=whole_number,
+        metavar="N",
+        help="attempts at each request to a store (default 5)",
+    ),
+    Option(
+        names=("--backend-retry-delay",),
+        dest="retry_delay_s",
+        default=30.0,
+        convert=seconds,
+        metavar="SECONDS",
+        help="longest wait between two attempts (default 30)",
+    ),
+    Option(
+        names=("--timeout",),
+        dest="timeout_s",
+        default=30.0,
+        convert=seconds,
+        metavar="SECONDS",
+        help="longest silence of a store (default 30)",
+    ),
+    Option(
+        names=("--gpg-binary",),
+        dest="gpg_binary",
+        metavar="PROGRAM",
+        help="the gpg program (default gpg); a new archive is then of style duplicity",
+    ),
+    Option(
+        names=("--gpg-options",),
+        dest="gpg_options",
+        metavar="TEXT",
+        help="further options for gpg, separated by blanks; a new archive is then of "
+        "style duplicity",
+    ),
+    Option(
+        names=("--swift-storage-policy",),
+        dest="swift_policy",
+        metavar="NAME",
+        help="storage policy of a Swift container that is created",
+    ),
+    Option(
+        names=("--s3-region-name",), dest="s3_region", metavar="NAME", help="S3 region"
+    ),
+    Option(
+        names=("--s3-endpoint-url",),
+        dest="s3_endpoint",
+        metavar="URL",
+        help="S3 service other than Amazon's",
+    ),
+    flag("--s3-use-glacier", dest="s3_glacier", help="store volumes in class GLACIER"),
+    flag(
+        "--s3-use-deep-archive",
+        dest="s3_deep_archive",
+        help="store volumes in class DEEP_ARCHIVE",
+    ),
+)
+"""How to reach them."""
