@@ -49,6 +49,9 @@ class ExtentList:
         for extent in extents:
             self.add(extent)
 
+    def __len__(self) -> int:
+        return len(self._extents)
+
     def done(self) -> tuple[Extent, ...]:
         return tuple(self._extents)
 

@@ -27,6 +27,10 @@ from tiered.rsync.sums import PieceSums, Sums, join_sums, native_block_len, piec
 
 UNKNOWN = bytes(HASH_BYTES)
 """Stands for the hash of a content that has not been put together yet."""
+MOST_EXTENTS = 1 << 18
+"""Of what a delta makes: a writer stores the file whole before."""
+MOST_COMMANDS = 1 << 22
+"""Of a delta; neighbours become one extent."""
 _PIECE_BYTES = 1 << 20
 _READ_BYTES = 1 << 20
 
@@ -97,6 +101,8 @@ class _Content:
             self.sums.update(data)
         else:
             self.commands += self.reader.feed(data)
+            if len(self.commands) > MOST_COMMANDS:
+                raise ArchiveDamaged(f"the delta of {show_path(self.path)} is too long")
 
 
 @dataclass(slots=True)
@@ -181,6 +187,8 @@ class SetRows:
         for command in content.commands:
             source = before if isinstance(command, Copy) else body
             new.extend(source.cut(command.offset, command.length))
+            if len(new) > MOST_EXTENTS:
+                raise ArchiveDamaged(f"{show_path(content.path)} has too many extents")
         self._add_unknown(content, new.done())
 
     def _add_unknown(self, content: _Content, extents: tuple[Extent, ...]) -> None:
