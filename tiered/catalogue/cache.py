@@ -134,7 +134,8 @@ class Cache:
         """The archive's public key; None if it is not known here."""
         with _errors_as_ours(self._folder):
             try:
-                return (self._folder / "recipient").read_text().strip() or None
+                text = (self._folder / "recipient").read_bytes()
+                return text.decode(errors="replace").strip() or None
             except FileNotFoundError:
                 return None
 
@@ -186,14 +187,16 @@ class Cache:
 
     def _read(self, file: str) -> dict[str, float]:
         try:
-            text = (self._folder / file).read_text()
+            text = (self._folder / file).read_bytes()
         except FileNotFoundError:
             return {}
         try:
             values = json.loads(text)
         except ValueError:
             return {}  # never torn by us, as it is renamed whole
-        return values if isinstance(values, dict) else {}
+        if not isinstance(values, dict):
+            return {}
+        return {k: v for k, v in values.items() if isinstance(v, int | float)}
 
     @contextmanager
     def _changing(self, file: str) -> Iterator[dict[str, float]]:

@@ -7,7 +7,7 @@ can build on its own sets  [docs/guides/keys.md].
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
@@ -31,6 +31,9 @@ from tiered.errors import ArchiveDamaged, Corrupt
 from tiered.store import Entry
 
 _COPY_BYTES = 1 << 20
+_AGAIN = (
+    "Read another copy of it, if there is one, or make it again with `tiered rebuild`."
+)
 
 
 def read_set_manifest(
@@ -45,8 +48,19 @@ def read_set_manifest(
     """
     name = _there(backup_set, backup_set.manifest, "manifest")
     check_manifest_size(name.name, collection.sizes[name.name])
-    with opened_hot(context, collection, name, None) as file:
-        manifest = parse_set_manifest(file.read(), backup_set.id)
+
+    def parse(file: BinaryIO) -> SetManifest:
+        file.seek(0)
+        return parse_set_manifest(file.read(), backup_set.id)
+
+    def check(file: BinaryIO) -> None:
+        try:
+            parse(file)
+        except ArchiveDamaged as e:
+            raise ArchiveDamaged(str(e), hint=_AGAIN) from e
+
+    with opened_hot(context, collection, name, None, check) as file:
+        manifest = parse(file)
     with cache_optional(context):
         context.cache.volumes_add(str(backup_set.id), len(manifest.volumes))
     return manifest
@@ -104,11 +118,14 @@ def opened_hot(
     collection: Collection,
     name: ObjectName,
     expected: StoredObject | None,
+    check_plain: Callable[[BinaryIO], object] = lambda _: None,
 ) -> Iterator[BinaryIO]:
     """A hot object as it is when it is decrypted, at byte 0.
 
     Args:
         expected: What the manifest says of it; None: whatever decrypts is right.
+        check_plain: Raises ArchiveDamaged if what was decrypted is not right, so
+            that another copy is read, if there is one.
 
     Raises:
         Corrupt: No copy is what the manifest says.
@@ -128,6 +145,7 @@ def opened_hot(
             _check_hash(file, name.name, expected)
             file.seek(0)
             _open(context, file, name, plain)
+            check_plain(plain)
 
         known = expect(entry)
         download(context, name.name, sealed, context.scratch, known, check)
@@ -157,8 +175,7 @@ def _check_hash(file: BinaryIO, name: str, expected: StoredObject | None) -> Non
     if found.digest() != expected.blake3:
         raise Corrupt(
             f"{name} does not have the BLAKE3 that its manifest says",
-            hint="Read another copy of it, if there is one, or make it again with "
-            "`tiered rebuild`.",
+            hint=_AGAIN,
             name=name,
         )
 
