@@ -14,7 +14,6 @@ from tiered.errors import ArchiveDamaged
 PathKey = tuple[bytes, ...]
 
 _SEPARATED = b"/\n/"
-_ODD = (b"//", b"/./", b"/../", b"\0")
 
 
 def split_path(text: bytes) -> PathKey:
@@ -50,7 +49,7 @@ def check_paths(paths: Sequence[bytes]) -> None:
     Raises:
         ArchiveDamaged: A component is empty, `.` or `..`, or has a zero byte.
 
-    Cost: 10 nanoseconds for each path.
+    Cost: 0.1 microseconds for each path.
     """
     named = paths[1:] if paths and not paths[0] else paths  # the root has no name
     if named and _is_odd(_SEPARATED.join(named)):
@@ -75,4 +74,6 @@ def check_order(paths: Sequence[bytes]) -> None:
 
 def _is_odd(joined: bytes) -> bool:
     inside = b"/" + joined + b"/"
-    return any(odd in inside for odd in _ODD)
+    if b"\0" in inside or b"//" in inside:
+        return True
+    return b"/." in inside and (b"/./" in inside or b"/../" in inside)

@@ -8,7 +8,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 
 from tiered.archive.collection import Chain, Collection
 from tiered.archive.columns import Columns, IndexRow, Owner
@@ -65,18 +64,13 @@ class Selection:
         """All rows, in archive order.
 
         Raises:
-            ArchiveDamaged: A block does not parse, or paths are out of order.
+            ArchiveDamaged: See `IndexReader.block`.
         """
         if self._single:
             yield self._single.part()
             return
-        last: bytes | None = None
         for index in self._indexes:
             for columns, start, stop in _below(index, self.path):
-                keys = _check_paths(columns.paths[start:stop])
-                if last is not None and keys and keys[0] <= last:
-                    raise _out_of_order(columns.paths[start])
-                last = keys[-1] if keys else last
                 yield Part(columns, start, stop, index.owners, index.volumes)
 
     def content_of(self, link: bytes) -> Found:
@@ -153,29 +147,3 @@ def _below(index: IndexReader, path: PathKey) -> Iterator[tuple[Columns, int, in
         start, stop = bisect_left(keys, low), bisect_left(keys, high)
         if start < stop:
             yield columns, start, stop
-
-
-def _check_paths(paths: Sequence[bytes]) -> list[bytes]:
-    """Keys of paths that can be used as they are.
-
-    Raises:
-        ArchiveDamaged: A component is empty, `.`, `..` or has a zero byte; or
-            paths are out of order.
-    """
-    named = paths[1:] if paths and not paths[0] else paths  # the root has no name
-    joined = b"/" + b"/\n/".join(named) + b"/"
-    odd = (b"\0", b"/../", b"/./", b"//")
-    if named and any(o in joined for o in odd):
-        for path in named:
-            if path != join_path(split_path(path)) or b"\0" in path or not path:
-                raise ArchiveDamaged(f"the archive holds the path {path!r}")
-    keys = [order_key(path) for path in paths]
-    for before, after in pairwise(keys):
-        if before >= after:
-            raise _out_of_order(after.replace(b"\0", b"/"))
-    return keys
-
-
-def _out_of_order(path: bytes) -> ArchiveDamaged:
-    shown = path.decode("utf-8", "backslashreplace")
-    return ArchiveDamaged(f"an index is out of order at {shown}")
