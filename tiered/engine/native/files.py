@@ -12,7 +12,6 @@ kernel still has it.
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -106,7 +105,7 @@ class TemporaryNames:
     """Names that nobody else has: `.tiered-<random>` beside a file."""
 
     def __init__(self) -> None:
-        self._stem = b".tiered-" + secrets.token_hex(8).encode()
+        self._stem = b".tiered-" + os.urandom(8).hex().encode()
         self._numbers = count()
 
     def beside(self, file: bytes) -> bytes:

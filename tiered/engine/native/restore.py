@@ -6,7 +6,8 @@
 
 Reading and writing a run is one task, done by one thread from end to end: nearly
 all of it is C code outside the interpreter's lock, and it holds no more than its
-run in memory.  What decides, talks or waits for a thaw is the calling thread.
+run in memory.  Only small files are written by other processes, if there are many
+(`small_files`).  What decides, talks or waits for a thaw is the calling thread.
 
 A damaged frame costs the files that lie in it.  All others are restored; then the
 restore ends with an error that says what is missing.
@@ -62,7 +63,7 @@ class RestoreSettings:
     """What a restore may use."""
 
     threads: int = 4
-    """Each holds one run in memory: at most twice `max_read_bytes` and a frame."""
+    """Each holds one run as it is stored, and buffers for one frame or two."""
     window_items: int = 1 << 16
     """Files and extents that are thought about at once."""
     read: ReadSettings = ReadSettings()  # noqa: RUF009 - frozen

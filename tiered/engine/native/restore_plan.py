@@ -18,6 +18,7 @@ from tiered.engine.native.schedule import (
     ReadSettings,
     VolumeNumbers,
     cover,
+    join_neighbours,
 )
 from tiered.engine.native.selection import Part, Selection, select
 
@@ -127,12 +128,12 @@ def _add_part(
         columns.extent_lengths[start:stop],
         strict=True,
     )
-    for volume, offset, length in extents:
+    for volume, begin, end in join_neighbours(extents):
         number = by_row[volume]
         ranges = needed.get(number)
         if ranges is None:
             ranges = needed[number] = JoinedRanges()
-        ranges.add(offset, offset + length)
+        ranges.add(begin, end)
 
 
 def _outside(

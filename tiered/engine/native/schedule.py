@@ -100,6 +100,25 @@ class JoinedRanges:
         return [*joined._ranges, last] if last[1] != _NOWHERE else []
 
 
+def join_neighbours(
+    extents: Iterable[tuple[int, int, int]],
+) -> Iterator[tuple[int, int, int]]:
+    """(volume, offset, length) -> (volume, start, end): those that follow each other
+    and nearly touch are one.  Most do, and most of the work is done here.
+    """
+    last, start, end = -1, 0, 0
+    for volume, offset, length in extents:
+        if volume == last and start <= offset <= end + _TOUCHING_BYTES:
+            if offset + length > end:
+                end = offset + length
+            continue
+        if last >= 0:
+            yield last, start, end
+        last, start, end = volume, offset, offset + length
+    if last >= 0:
+        yield last, start, end
+
+
 def cover(
     table: FrameTable, ranges: Sequence[Range], settings: ReadSettings
 ) -> tuple[FrameRun, ...]:
@@ -135,8 +154,8 @@ def plan_runs(
     for volume, group in groupby(sorted(segments), key=itemgetter(0)):
         wanted = list(group)
         frames, ranges = table(volume), JoinedRanges()
-        for segment in wanted:
-            ranges.add(segment[1], segment[1] + segment[4])
+        for _, start, end in join_neighbours((v, o, n) for v, o, _, _, n in wanted):
+            ranges.add(start, end)
         reads = cover(frames, ranges.done(), settings)
         ends = [frames.content_start(read.last + 1) for read in reads]
         parts = split_segments(wanted, ends)
