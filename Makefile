@@ -31,7 +31,9 @@ lint: setup
 test: lint $(stamps)/openstack $(stamps)/duplicity
 	$(venv)/bin/pytest -n 2
 
+# Compiled first, as what pip installs is: some machines keep no bytecode.
 bench: setup $(stamps)/duplicity
+	$(venv)/bin/python -m compileall -q tiered
 	$(venv)/bin/python -m contrib.bench.run $(BENCH)
 
 lock: setup
