@@ -41,7 +41,9 @@ names = st.one_of(
     st.text("aé", max_size=40).map(str.encode),
     st.binary(max_size=9).filter(lambda n: b"\0" not in n),
 )
-owners = st.builds(Owner, st.integers(0, 2**32), st.integers(0, 2**32), names, names)
+owners = st.builds(
+    Owner, st.integers(0, 2**32 - 2), st.integers(0, 2**32 - 2), names, names
+)
 keys = st.text("user.=%23D", min_size=1).map(str.encode)
 xattrs = st.dictionaries(keys, st.binary(max_size=300), max_size=2).map(
     lambda found: tuple(found.items())
@@ -72,7 +74,7 @@ def items(draw: st.DrawFn) -> Item:
         type=kind,
         mode=draw(st.integers(0, 0o7777)),
         owner=draw(owners),
-        mtime_ns=draw(st.integers(-(2**62), 2**64)),
+        mtime_ns=draw(st.integers(-(2**63), 2**63 - 1)),
         link=link if kind in (FileType.SYMLINK, FileType.HARDLINK) else b"",
         device=draw(st.tuples(st.integers(0, 2**21 - 1), st.integers(0, 2**20)))
         if kind in DEVICES
