@@ -1,7 +1,7 @@
 """The paths that a restore is of, from indexes: all of them, or those below one.
 
-One file is looked up in the index of each set, the newest first, so that a chain
-need not be merged for it.  More than that is read from the merged state.
+All is read from the merged state, if the cache has it.  If not, one file is looked
+up in the index of each set, the newest first: a chain need not be merged for it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,7 +16,7 @@ from tiered.archive.index import IndexReader, VolumeRow
 from tiered.archive.paths import PathKey, join_path, show_path, split_path
 from tiered.engine.context import Context
 from tiered.engine.native.hot import open_index
-from tiered.engine.native.state import chain_index, order_key
+from tiered.engine.native.state import chain_index, is_one_index, order_key
 from tiered.errors import ArchiveDamaged, NoBackup
 
 
@@ -96,21 +96,19 @@ def select(
         NoBackup: It is not there.
         ArchiveDamaged, StoreError, PassphraseError: See `open_index`.
 
-    Cost: For a single file one block of each index down to the one that has it.
+    Cost: For a single file one block of the merged state, or of each index down to
+    the one that has it.
     """
     with ExitStack() as stack:
+        opening = _indexes(context, collection, chain, stack)
         indexes: list[IndexReader] = []
         single: Found | None = None
-        for backup_set in reversed(chain.sets) if path else ():
-            opening = open_index(context, collection, backup_set)
-            indexes.append(stack.enter_context(opening))
+        for index in opening if path else ():
+            indexes.append(index)
             if single := look_up(indexes[-1:], path):
                 break
         if single and single.row.type is FileType.HARDLINK:
-            opened = len(indexes)
-            for backup_set in tuple(reversed(chain.sets))[opened:]:
-                opening = open_index(context, collection, backup_set)
-                indexes.append(stack.enter_context(opening))
+            indexes += opening
         if path and (single is None or single.row.type is None):
             raise NoBackup(
                 f"{show_path(path)} is not in the archive at that time",
@@ -120,6 +118,17 @@ def select(
             indexes = [stack.enter_context(chain_index(context, collection, chain))]
             single = None
         yield Selection(path, indexes, single)
+
+
+def _indexes(
+    context: Context, collection: Collection, chain: Chain, stack: ExitStack
+) -> Iterator[IndexReader]:
+    """What to look a path up in, one after another."""
+    if is_one_index(context, collection, chain):
+        yield stack.enter_context(chain_index(context, collection, chain))
+        return
+    for backup_set in reversed(chain.sets):
+        yield stack.enter_context(open_index(context, collection, backup_set))
 
 
 def look_up(indexes: Sequence[IndexReader], path: PathKey) -> Found | None:

@@ -62,9 +62,8 @@ def chain_index(
             opening = open_index(context, collection, chain.sets[0])
             yield stack.enter_context(opening)
             return
-        name = _name(collection, chain.sets[-1])
-        if cached := context.cache.state(name):
-            yield index_reader(stack.enter_context(cached))
+        if kept := _kept_state(context, collection, chain):
+            yield index_reader(stack.enter_context(kept))
             return
         readers = [
             stack.enter_context(open_index(context, collection, each))
@@ -74,6 +73,22 @@ def chain_index(
         with scratch_errors(context.scratch):
             merge_indexes(readers, merged)
         yield index_reader(merged)
+
+
+def is_one_index(context: Context, collection: Collection, chain: Chain) -> bool:
+    """Is `chain_index` cheap: one index, and none to merge?"""
+    if len(chain.sets) == 1:
+        return True
+    kept = _kept_state(context, collection, chain)
+    if kept:
+        kept.close()
+    return kept is not None
+
+
+def _kept_state(
+    context: Context, collection: Collection, chain: Chain
+) -> BinaryIO | None:
+    return context.cache.state(_name(collection, chain.sets[-1]))
 
 
 def state_name(set_id: SetId, index_size: int) -> str:
