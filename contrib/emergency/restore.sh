@@ -10,8 +10,7 @@
 # TARGET   a new folder; the files come to TARGET/snapshot
 # TIME     restore no newer state than this, as 20261121T011337Z
 #
-# Run it as root, or owners are lost.  Times of directories may be wrong.  Each
-# volume is read two to four times, so that only files take space in TARGET.
+# Run it as root, or owners are lost.  Times of directories may be wrong.
 set -eu
 die() { echo "restore.sh: $*" >&2; exit 1; }
 
@@ -58,7 +57,6 @@ if [ "${1-}" = --each ]; then
     done
     exit
 fi
-
 opened() { if [ "$end_of_name" ]; then age --decrypt --identity "$key" "$1"; else cat "$1"; fi; }
 unpack() { # all volumes of $set through tar, with these options
     count=0

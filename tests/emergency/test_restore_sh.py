@@ -223,6 +223,10 @@ def test_an_archive_without_encryption_comes_back(
     compare(tmp_path / "target/snapshot", full_set())
 
 
+def test_it_can_be_read_in_one_sitting() -> None:
+    assert len(SCRIPT.read_text().splitlines()) <= 100
+
+
 def test_with_a_key_nothing_in_the_clear_is_believed(
     tmp_path: Path, objects: Path, key: X25519Identity, sealed: Envelope
 ) -> None:
