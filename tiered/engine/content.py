@@ -39,10 +39,17 @@ class OpenFile:
         os.close(self._fd)
 
     def has_signature(self, signature: bytes) -> bool:
-        """Is this the signature of the content?  Reads the file, and rewinds it."""
+        """Is this the signature of the content?  Reads the file, and rewinds it.
+
+        Of what cannot be read to its end it is not.
+        """
         maker = SignatureMaker(self._block_len)
-        while data := os.read(self._fd, _READ_BYTES):
-            maker.feed(data)
+        try:
+            while data := os.read(self._fd, _READ_BYTES):
+                maker.feed(data)
+        except OSError:  # met again, and told, by who stores it
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            return False
         os.lseek(self._fd, 0, os.SEEK_SET)
         return maker.finish() == signature
 

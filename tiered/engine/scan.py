@@ -60,16 +60,10 @@ def scan(root: bytes, owners: OwnerNames) -> Iterator[Scanned | Unreadable]:
     Sockets are skipped: they mean nothing without their process.
 
     Raises:
-        SourceError: The root is not a directory that can be read.
+        SourceError: The root is not a directory that can be read; or at the end it
+            is not the one that it was.
     """
-    try:
-        os.scandir(root).close()
-    except OSError as e:
-        name = os.fsdecode(root)
-        raise SourceError(
-            f"cannot read {name!r}: {e.strerror}",
-            hint="Check the path and its permissions.",
-        ) from e
+    began = root_status(root)
     waiting: list[tuple[PathKey, bytes]] = [((), root)]
     while waiting:
         path, file = waiting.pop()
@@ -84,6 +78,41 @@ def scan(root: bytes, owners: OwnerNames) -> Iterator[Scanned | Unreadable]:
             yield item
         waiting.extend(
             ((*path, name), file + b"/" + name) for name in sorted(names, reverse=True)
+        )
+    check_root(root, began)
+
+
+def root_status(root: bytes) -> os.stat_result:
+    """The directory that is read.
+
+    Raises:
+        SourceError: It is none, or cannot be read.
+    """
+    try:
+        os.scandir(root).close()
+        return os.stat(root)
+    except OSError as e:
+        raise SourceError(
+            f"cannot read {os.fsdecode(root)!r}: {e.strerror}",
+            hint="Check the path and its permissions.",
+        ) from e
+
+
+def check_root(root: bytes, began: os.stat_result) -> None:
+    """Behind the last path: what was gone is deleted, and not just out of reach.
+
+    Args:
+        began: `root_status` before the first path.
+
+    Raises:
+        SourceError: It was moved, or unmounted.
+    """
+    now = root_status(root)
+    if not os.path.samestat(now, began):
+        raise SourceError(
+            f"{os.fsdecode(root)!r} was replaced by another directory while it was "
+            "read",
+            hint="Was it moved or unmounted?  Nothing was taken for deleted.",
         )
 
 

@@ -176,7 +176,10 @@ class LargeFiles:
         literals = blake3()
 
         def read(offset: int, length: int) -> bytes:
-            data = os.pread(file.fd, length, offset)
+            try:
+                data = os.pread(file.fd, length, offset)
+            except OSError as e:
+                raise SourceError(e.strerror or str(e)) from e
             literals.update(data)
             return data
 
@@ -184,7 +187,7 @@ class LargeFiles:
             for part in encode_delta(found.commands, read):
                 with scratch_errors(self.packer.volumes.scratch):
                     body.write(part)
-        except SourceError:  # it has become shorter
+        except SourceError:  # it has become shorter, or cannot be read any more
             return False
         return literals.digest() == found.literal_hash
 

@@ -21,8 +21,7 @@ from tiered.archive.columns import (
 )
 from tiered.archive.fileinfo import FileType
 from tiered.archive.paths import split_path
-from tiered.engine.scan import OwnerNames, Unreadable
-from tiered.errors import SourceError
+from tiered.engine.scan import OwnerNames, Unreadable, check_root, root_status
 
 BATCH_ROWS = 4096
 _BLOCK_BYTES = 512
@@ -79,7 +78,7 @@ class Walk:
         owners: Numbers for owners.
 
     Raises (`batches`):
-        SourceError: The root is not a directory that can be read.
+        SourceError: As `scan`.
 
     Cost: 5 microseconds for each path; memory of one batch, of the names of one
     directory on each level, and of each file with several names.
@@ -97,7 +96,8 @@ class Walk:
 
     def batches(self) -> Iterator[Columns | Unreadable]:
         """All paths, the root (an empty path) first; without hashes and extents."""
-        self._seen.add(b"", _root_status(self.root), _DIRECTORY)
+        began = root_status(self.root)
+        self._seen.add(b"", began, _DIRECTORY)
         waiting = [iter(_entries(self.root))]
         skip = len(self.root) + 1
         while waiting:
@@ -118,6 +118,7 @@ class Walk:
                     break
             else:
                 waiting.pop()
+        check_root(self.root, began)
         self.ended = True
         yield self._end_batch()
 
@@ -203,14 +204,3 @@ def _entries(folder: bytes) -> list[os.DirEntry[bytes]]:
 
 def _name(entry: os.DirEntry[bytes]) -> bytes:
     return entry.name
-
-
-def _root_status(root: bytes) -> os.stat_result:
-    try:
-        os.scandir(root).close()
-        return os.stat(root)
-    except OSError as e:
-        raise SourceError(
-            f"cannot read {os.fsdecode(root)!r}: {e.strerror}",
-            hint="Check the path and its permissions.",
-        ) from e
