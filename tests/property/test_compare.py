@@ -15,26 +15,29 @@ from hypothesis import strategies as st
 from tiered.rsync import Kind, compare, patch_bytes, signature_of
 from tiered.rsync.commands import Command, CommandReader, Copy, Literal
 from tiered.rsync.encoding import delta_layout, encode_delta
-from tiered.rsync.sums import BLOCK_BYTES, Sums, join_sums, piece_sums
+from tiered.rsync.sums import BLOCK_BYTES, KnownEntries, Sums, join_sums, piece_sums
 
-BLOCK_LENS = st.sampled_from([4096, 4096, 8192, BLOCK_BYTES, 2 * BLOCK_BYTES])
+BLOCK_LENS = st.sampled_from(
+    [4096, 4096, 8192, BLOCK_BYTES, 2 * BLOCK_BYTES, 8 * BLOCK_BYTES]
+)
 
 
 def sums_of(data: bytes, block_len: int, piece_bytes: int = 1 << 20) -> Sums:
-    view = memoryview(data)
+    view, known = memoryview(data), KnownEntries()
     return join_sums(
         [
-            piece_sums(view[start : start + piece_bytes], block_len)
+            piece_sums(view[start : start + piece_bytes], block_len, known)
             for start in range(0, len(data), piece_bytes)
         ],
         block_len,
     )
 
 
-def block_sums_of(data: bytes) -> bytes:
+def block_sums_of(data: bytes, block_len: int) -> bytes:
+    length = max(64 << 10, block_len)
     return b"".join(
-        blake3(data[start : start + BLOCK_BYTES]).digest()[:16]
-        for start in range(0, len(data), BLOCK_BYTES)
+        blake3(data[start : start + length]).digest()[:16]
+        for start in range(0, len(data), length)
     )
 
 
@@ -115,7 +118,7 @@ def test_any_edit_is_described(
     assert change.literal_bytes == sum(map(len, texts))
     assert change.literal_hash == blake3(b"".join(texts)).digest()
     assert change.sums.signature == signature_of(new, block_len, Kind.RK_BLAKE2, 16)
-    assert change.sums.blocks == block_sums_of(new)
+    assert change.sums.blocks == block_sums_of(new, block_len)
     assert patch_bytes(old, delta) == new
     assert not any(touch(a, b) for a, b in pairwise(change.commands))
     size, placed = delta_layout(change.commands)
@@ -144,7 +147,7 @@ def test_sums_are_the_same_however_the_file_is_cut(
 ) -> None:
     sums = sums_of(data, block_len, units * max(BLOCK_BYTES, block_len))
     assert sums.signature == signature_of(data, block_len, Kind.RK_BLAKE2, 16)
-    assert sums.blocks == block_sums_of(data)
+    assert sums.blocks == block_sums_of(data, block_len)
 
 
 lengths = st.one_of(

@@ -10,7 +10,7 @@ from typing import Final
 
 from tiered.rsync.match import Range, Span, match_span
 from tiered.rsync.pieces import Pieces
-from tiered.rsync.sums import BLOCK_BYTES, KnownSums
+from tiered.rsync.sums import KnownSums
 
 _FIRST_BEGUN: Final = 1
 
@@ -89,7 +89,7 @@ class SpansAhead:
         if start >= pieces.end:
             return None
         piece = pieces.touching(start, start + 1)[0]
-        end = piece.end + (shift - piece.end) % BLOCK_BYTES
+        end = piece.end + (shift - piece.end) % self._old.cover_len
         if end <= pieces.end:
             return Span(start, end, shift)
         return Span(start, pieces.end, shift) if ended else None

@@ -12,6 +12,7 @@ where the two have the same blocks.
 """
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -25,16 +26,18 @@ from tiered.rsync.pieces import Piece, PieceReader, Pieces
 from tiered.rsync.search import Finder, Match
 from tiered.rsync.sums import (
     BLOCK_BYTES,
+    GrowingSums,
     KnownSums,
     PieceSums,
     Sums,
-    join_sums,
+    SumsJoiner,
     native_block_len,
 )
 
 _PIECES_AHEAD = 12
 _LEAST_COMMANDS = 4096
 _BYTES_PER_COMMAND = 4 << 10
+_MOST_COMMANDS = 1 << 18
 _MOST_UNSAMPLED_BYTES = 8 << 20
 _UNSAMPLED_PER_SAMPLE = 64
 
@@ -57,7 +60,12 @@ class Change:
 
 
 def compare(
-    fd: int, size: int, old: Sums, old_size: int, pool: Executor | None = None
+    fd: int,
+    size: int,
+    old: Sums,
+    old_size: int,
+    pool: Executor | None = None,
+    make: Callable[[], GrowingSums] = bytearray,
 ) -> Change:
     """Compare a file with the sums of its version before.
 
@@ -68,13 +76,14 @@ def compare(
         old_size: Its size in bytes.
         pool: Threads that do most of the work; None does it here.  All of them
             may be busy, even with calls of this function.
+        make: Opens what the new sums are kept in; what it raises passes through.
 
     Returns:
         The change.  A file that became shorter is described as far as it was
         read.  Copies shorter than a block of the old signature, and moves that
         `tiered.rsync.search` gives up on, are literals.  With more than
-        4,096 commands, and one more for each 4 KiB, all else is one literal:
-        such a list is not worth keeping.
+        4,096 commands, and one more for each 4 KiB, or 262,144, all else is one
+        literal: such a list is not worth keeping.
 
     Raises:
         ArchiveDamaged: The sums are not those of a file of `old_size` bytes.
@@ -82,20 +91,25 @@ def compare(
         OSError: Reading failed.
 
     Cost: for each GiB 1 s of processor time if little has changed, 4 s if all
-    has; 20 MiB of memory, both sums, and up to three times the old signature
-    when a shift is looked for; 120 bytes for each command.
+    has; 20 MiB of memory, sums that are not in files, and up to three times the
+    old signature when a shift is looked for; 120 bytes for each command.
     """
     known = KnownSums(old, old_size)
-    change = _Comparison(fd, size, known, pool).run()
+    change = _Comparison(fd, size, known, pool, make).run()
     if native_block_len(change.size) != native_block_len(size):
         # It shrank so much that the format wants another block length.
-        return compare(fd, change.size, old, old_size, pool)
+        return compare(fd, change.size, old, old_size, pool, make)
     return change
 
 
 class _Comparison:
     def __init__(
-        self, fd: int, size: int, old: KnownSums, pool: Executor | None
+        self,
+        fd: int,
+        size: int,
+        old: KnownSums,
+        pool: Executor | None,
+        make: Callable[[], GrowingSums],
     ) -> None:
         self._old = old
         self._block_len = native_block_len(size)
@@ -103,9 +117,10 @@ class _Comparison:
         self._window: deque[Piece] = deque()
         self._ahead = SpansAhead(old, self._block_len, pool)
         self._finder = Finder(old, size)
-        self._commands = CommandList(_LEAST_COMMANDS + size // _BYTES_PER_COMMAND)
+        most = min(_LEAST_COMMANDS + size // _BYTES_PER_COMMAND, _MOST_COMMANDS)
+        self._commands = CommandList(most)
         self._known = KnownEntries(old, self._block_len)
-        self._sums: list[PieceSums] = []
+        self._sums = SumsJoiner(self._block_len, make)
         self._hash = blake3()
         self._hashed = 0
         self._literal_hash: blake3 | None = None
@@ -128,7 +143,7 @@ class _Comparison:
             commands=tuple(self._commands.commands),
             size=self._reader.position,
             hash=self._hash.digest(),
-            sums=join_sums(self._sums, self._block_len),
+            sums=self._sums.done(),
             literal_bytes=self._commands.literal_bytes,
             literal_hash=(self._literal_hash or self._hash).digest(),
         )
@@ -250,5 +265,5 @@ class _Comparison:
             self._hash_up_to(pieces, piece.end)
             self._known.give(piece)
             entries = piece.entries(piece.offset, piece.end)
-            self._sums.append(PieceSums(entries, b"".join(piece.blocks())))
+            self._sums.add(PieceSums(entries, b"".join(piece.blocks())))
             self._reader.give_back(piece)

@@ -2,8 +2,8 @@
 
 The shift is the offset of a byte in the new version minus that in the old one: 0
 where a file was overwritten in place, and from an insertion on its length.  With
-the shift known, comparing is hashing: first blocks of 64 KiB by BLAKE3, then,
-only where these differ, the blocks of the old signature.
+the shift known, comparing is hashing: first blocks of 64 KiB or more by BLAKE3,
+then, only where these differ, the blocks of the old signature.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def match_span(
     if start >= end:
         return []
     same = _same_blocks(pieces, (start, end), span.shift, old)
-    if old.block_len < BLOCK_BYTES:
+    if old.block_len < old.cover_len:
         same = _joined(
             [
                 *same,
@@ -68,15 +68,14 @@ def match_span(
 def _same_blocks(
     pieces: Pieces, where: Range, shift: int, old: KnownSums
 ) -> list[Range]:
-    """Blocks of 64 KiB that are the same; all ranges in the old version."""
+    """Blocks of `blocks` that are the same; all ranges in the old version."""
     found: list[Range] = []
-    for start in range(_up(where[0], BLOCK_BYTES), where[1], BLOCK_BYTES):
-        end = min(start + BLOCK_BYTES, old.size)
+    length = old.cover_len
+    for start in range(_up(where[0], length), where[1], length):
+        end = min(start + length, old.size)
         if end > where[1]:
             break
-        if pieces.block_sum(start + shift, end + shift) == old.block(
-            start // BLOCK_BYTES
-        ):
+        if pieces.block_sum(start + shift, end + shift) == old.block(start // length):
             _append(found, start, end)
     return found
 

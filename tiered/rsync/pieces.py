@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tiered.rsync.sums import (
-    BLOCK_BYTES,
     ENTRY_BYTES,
     block_sum,
     block_sums,
+    cover_len,
     signature_entries,
 )
 
@@ -29,16 +29,16 @@ class Piece:
         self.offset = offset
         self.data = data
         self.end = offset + len(data)
-        self.unit = max(BLOCK_BYTES, block_len)
-        """Bytes that entries are made for at once"""
+        self.unit = cover_len(block_len)
+        """Bytes of a block; entries are made for as many at once"""
         self._block_len = block_len
         self._blocks: list[bytes] | None = None
         self._entries: list[bytes | None] = [None] * -(-len(data) // self.unit)
 
     def blocks(self) -> list[bytes]:
-        """The sum of each aligned 64 KiB."""
+        """The sum of each aligned block."""
         if self._blocks is None:
-            self._blocks = block_sums(self.data)
+            self._blocks = block_sums(self.data, self.unit)
         return self._blocks
 
     def fill(self, ranges: Iterable[tuple[int, int]]) -> None:
@@ -136,10 +136,9 @@ class Pieces:
 
     def block_sum(self, start: int, end: int) -> bytes:
         """The sum of a file range, remembered if it is an aligned block."""
-        if start % BLOCK_BYTES == 0:
-            piece = self._pieces[(start - self.start) // PIECE_BYTES]
-            if end == min(start + BLOCK_BYTES, piece.end):
-                return piece.blocks()[(start - piece.offset) // BLOCK_BYTES]
+        piece = self._pieces[(start - self.start) // PIECE_BYTES]
+        if start % piece.unit == 0 and end == min(start + piece.unit, piece.end):
+            return piece.blocks()[(start - piece.offset) // piece.unit]
         return block_sum(self.view(start, end))
 
     def fill(self, ranges: Sequence[tuple[int, int]]) -> None:

@@ -89,7 +89,7 @@ class Finder:
 
     def _commands(self, data: memoryview) -> Iterator[Command]:
         if self._signature is None:
-            self._signature = Signature(self._old.sums.signature)
+            self._signature = Signature.from_parts(self._old.signature_parts())
         maker, reader = DeltaMaker(self._signature), CommandReader()
         for start in range(0, len(data), _STEP_BYTES):
             yield from reader.feed(maker.feed(data[start : start + _STEP_BYTES]))

@@ -107,6 +107,15 @@ class Signature:
         new._load(signature_header(head), itertools.chain([head], rest))
         return new
 
+    @classmethod
+    def from_parts(cls, parts: Iterable[Data]) -> Self:
+        """Load parts, of which the first has the whole head; errors as in the class."""
+        rest = iter(parts)
+        first = next(rest, b"")
+        new = cls.__new__(cls)
+        new._load(signature_header(first), itertools.chain([first], rest))
+        return new
+
     @property
     def magic(self) -> int:
         return self._header.magic

@@ -1,8 +1,9 @@
 """The sums of a file by which its next version is compared: `signature`, `blocks`.
 
 Two sums of the same bytes, because they do different work.  BLAKE3 of aligned
-blocks of 64 KiB runs at memory speed and finds what did not change; the librsync
-signature finds the rest, at any offset, and lets `rdiff` make a delta from it.
+blocks of 64 KiB or more runs at memory speed and finds what did not change; the
+librsync signature finds the rest, at any offset, and lets `rdiff` make a delta
+from it.
 
 Both are made piece by piece, in any order and in many threads, and then joined:
 every sum covers one block, and pieces begin at block boundaries.
@@ -11,9 +12,9 @@ Format: docs/format/native.md "Signatures".
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from blake3 import blake3
 
@@ -27,7 +28,7 @@ from tiered.rsync.header import (
 from tiered.rsync.signature import SignatureMaker
 
 BLOCK_BYTES: Final = 1 << 16
-"""Content of one sum in `blocks`."""
+"""Least content of one sum in `blocks`."""
 
 SUM_BYTES: Final = 16
 """Bytes of a sum in `blocks`, and of a strong sum in `signature`."""
@@ -39,6 +40,8 @@ _LEAST_BLOCK_LEN: Final = 4096
 _MOST_BLOCK_LEN: Final = 512 << 10
 _MOST_BLOCKS: Final = 1 << 21
 _MOST_KNOWN: Final = 1 << 10
+_PART_BYTES: Final = 1 << 20
+_BLOCK_LENS: Final = frozenset(1 << n for n in range(12, 20))
 _HEADER: Final = struct.Struct(">III")
 
 
@@ -54,23 +57,44 @@ def native_block_len(size_bytes: int) -> int:
     return block_len
 
 
+def cover_len(block_len: int) -> int:
+    """Content in bytes of one sum in `blocks`, beside a signature of `block_len`.
+
+    So `blocks` has at most 32 MiB for a file of 1 TiB.
+    """
+    return max(BLOCK_BYTES, block_len)
+
+
+class SumBytes(Protocol):
+    """Many sums, joined: `bytes`, or a file of which parts are read."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> bytes | bytearray: ...
+
+
+class GrowingSums(SumBytes, Protocol):
+    """Takes sums in order: `bytearray`, or a file."""
+
+    def extend(self, data: bytes, /) -> None: ...
+
+
 class PieceSums(NamedTuple):
     """The sums of one piece of a file, for `join_sums`."""
 
     entries: bytes
     """20 for each block of the signature"""
     blocks: bytes
-    """16 for each 64 KiB"""
+    """16 for each `cover_len`"""
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
     """What an archive keeps of a file's content, to compare the next version with."""
 
-    signature: bytes
+    signature: SumBytes
     """Whole, as `rdiff signature` writes it: RK_BLAKE2, strong sums of 16 bytes"""
-    blocks: bytes
-    """16 bytes for each 64 KiB; the last may cover less"""
+    blocks: SumBytes
+    """16 bytes for each `cover_len`; the last may cover less"""
 
 
 class KnownSums:
@@ -81,31 +105,43 @@ class KnownSums:
     """
 
     def __init__(self, sums: Sums, size_bytes: int) -> None:
-        header = signature_header(sums.signature)
+        header = signature_header(sums.signature[:HEADER_BYTES])
         if header.kind is not Kind.RK_BLAKE2 or header.strong_len != SUM_BYTES:
             raise damaged_signature("it is of a kind that no set is written with")
+        if header.block_len not in _BLOCK_LENS:
+            raise damaged_signature(f"its block length is {header.block_len}")
         self.size = size_bytes
         self.block_len = header.block_len
-        self.sums = sums
+        self.cover_len = cover_len(self.block_len)
+        self._sums = sums
         expected = HEADER_BYTES + ENTRY_BYTES * -(-size_bytes // self.block_len)
         if len(sums.signature) != expected:
             raise damaged_signature(f"it is not that of {size_bytes} bytes")
-        if len(sums.blocks) != SUM_BYTES * -(-size_bytes // BLOCK_BYTES):
+        if len(sums.blocks) != SUM_BYTES * -(-size_bytes // self.cover_len):
             raise damaged_signature(f"its blocks are not those of {size_bytes} bytes")
 
     def block(self, number: int) -> bytes:
-        """The sum of the aligned 64 KiB with this number, from 0."""
-        return self.sums.blocks[number * SUM_BYTES : (number + 1) * SUM_BYTES]
+        """The sum of the aligned `cover_len` bytes with this number, from 0."""
+        return bytes(self._sums.blocks[number * SUM_BYTES : (number + 1) * SUM_BYTES])
 
     def entries(self, start: int, end: int) -> bytes:
         """The signature's part for blocks start .. end - 1."""
-        return self.sums.signature[
-            HEADER_BYTES + start * ENTRY_BYTES : HEADER_BYTES + end * ENTRY_BYTES
-        ]
+        first, last = (HEADER_BYTES + n * ENTRY_BYTES for n in (start, end))
+        return bytes(self._sums.signature[first:last])
+
+    def signature_parts(self) -> Iterator[bytes | bytearray]:
+        """The whole signature, in parts."""
+        return cut_sums(self._sums.signature)
+
+
+def cut_sums(sums: SumBytes) -> Iterator[bytes | bytearray]:
+    """All of them, in parts of 1 MiB."""
+    for start in range(0, len(sums), _PART_BYTES):
+        yield sums[start : start + _PART_BYTES]
 
 
 class KnownEntries:
-    """The signature's part for blocks of 64 KiB that came before.
+    """The signature's part for blocks of `cover_len` that came before.
 
     Files repeat themselves, above all in zeros, and a signature costs four times
     what finding an equal block does.  Threads may share one.
@@ -131,8 +167,8 @@ def piece_sums(
     """The sums of a piece of a file.
 
     Args:
-        data: It begins at a multiple of BLOCK_BYTES and of `block_len` in the
-            file, and ends at one or with the file.
+        data: It begins at a multiple of `cover_len` in the file, and ends at one
+            or with the file.
         block_len: Bytes, from `native_block_len` of the whole file.
         known: Of the same block length; learns, and makes no difference to what is
             returned.
@@ -143,8 +179,8 @@ def piece_sums(
     Cost: about 3 ms for each MiB, nearly all of it without the GIL; no state, so any
     thread may do it.
     """
-    sums = block_sums(data)
-    if known is None or block_len > BLOCK_BYTES:
+    sums = block_sums(data, cover_len(block_len))
+    if known is None:
         entries = signature_entries([data], block_len)
     else:
         entries = _join_entries(memoryview(data), block_len, sums, known)
@@ -157,9 +193,10 @@ def _join_entries(
     found = {block: entries for block in set(sums) if (entries := known.get(block))}
     first = {block: at for at, block in reversed(list(enumerate(sums)))}
     new = sorted(at for block, at in first.items() if block not in found)
-    parts = [data[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES] for at in new]
+    length = cover_len(block_len)
+    parts = [data[at * length : (at + 1) * length] for at in new]
     made = signature_entries(parts, block_len)
-    step = BLOCK_BYTES // block_len * ENTRY_BYTES
+    step = length // block_len * ENTRY_BYTES
     for number, at in enumerate(new):  # only the last can be short, and is last here
         entries = found[sums[at]] = made[number * step : (number + 1) * step]
         known.add(sums[at], entries)
@@ -177,12 +214,11 @@ def signature_entries(parts: Iterable[Data], block_len: int) -> bytes:
     return maker.finish()[HEADER_BYTES:]
 
 
-def block_sums(data: Data) -> list[bytes]:
-    """The sum of each 64 KiB of `data`."""
+def block_sums(data: Data, length: int) -> list[bytes]:
+    """The sum of each `length` bytes of `data`."""
     view = memoryview(data)
     return [
-        block_sum(view[start : start + BLOCK_BYTES])
-        for start in range(0, len(view), BLOCK_BYTES)
+        block_sum(view[start : start + length]) for start in range(0, len(view), length)
     ]
 
 
@@ -191,11 +227,34 @@ def block_sum(data: Data) -> bytes:
     return blake3(data).digest(SUM_BYTES)
 
 
+class SumsJoiner:
+    """Joins the sums of a file's pieces, which come in order.
+
+    Args:
+        block_len: Of the signature.
+        make: Opens what the sums are kept in; what it raises passes through.
+
+    Memory: up to 72 MiB for a file of 1 TiB, if it is memory that they are kept in.
+    """
+
+    def __init__(
+        self, block_len: int, make: Callable[[], GrowingSums] = bytearray
+    ) -> None:
+        self._signature, self._blocks = make(), make()
+        self._signature.extend(_HEADER.pack(Kind.RK_BLAKE2.value, block_len, SUM_BYTES))
+
+    def add(self, piece: PieceSums) -> None:
+        self._signature.extend(piece.entries)
+        self._blocks.extend(piece.blocks)
+
+    def done(self) -> Sums:
+        """After the last piece."""
+        return Sums(self._signature, self._blocks)
+
+
 def join_sums(pieces: Iterable[PieceSums], block_len: int) -> Sums:
     """The sums of a file from those of its pieces, in order."""
-    pieces = list(pieces)
-    head = _HEADER.pack(Kind.RK_BLAKE2.value, block_len, SUM_BYTES)
-    return Sums(
-        signature=b"".join([head, *(piece.entries for piece in pieces)]),
-        blocks=b"".join([piece.blocks for piece in pieces]),
-    )
+    joiner = SumsJoiner(block_len)
+    for piece in pieces:
+        joiner.add(piece)
+    return joiner.done()

@@ -292,7 +292,8 @@ def _chain_sums(work: _Work) -> ChainSums | None:
         return None
 
     opened = (work.context, work.collection)
-    return ChainSums([partial(open_signatures, *opened, s) for s in work.parent.sets])
+    openings = [partial(open_signatures, *opened, s) for s in work.parent.sets]
+    return ChainSums(openings, work.context.scratch)
 
 
 class _Ahead:

@@ -8,7 +8,6 @@ against the hash of the first, as the file may be written meanwhile.
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -36,7 +35,7 @@ from tiered.rsync import compare as comparing
 from tiered.rsync.commands import Command, Copy
 from tiered.rsync.compare import compare
 from tiered.rsync.encoding import delta_layout, encode_delta
-from tiered.rsync.sums import KnownEntries, PieceSums, native_block_len, piece_sums
+from tiered.rsync.sums import KnownEntries, cover_len, native_block_len, piece_sums
 
 READ_BYTES = 7 << 19
 """Content of one frame, to which a header may come: a reader takes at most 4 MiB.  A
@@ -144,7 +143,9 @@ class LargeFiles:
         before = self.sums.find(split_path(file.change.path), old_hash)
         if before is None:
             return False
-        found = compare(file.fd, file.size, before, old_size, packer.threads)
+        found = compare(
+            file.fd, file.size, before, old_size, packer.threads, packer.keep_sums
+        )
         if packer.store_known(
             file.change, file.row, found.hash, found.size, file.xattrs
         ):
@@ -229,8 +230,10 @@ class LargeFiles:
     def _whole(self, file: _File) -> None:
         packer = self.packer
         block_len = native_block_len(file.size)
-        signs = file.size >= LARGE_BYTES and packer.piece_bytes % block_len == 0
-        source = _Reading(file.fd, packer, block_len if signs else None)
+        fits = packer.piece_bytes % cover_len(block_len) == 0
+        signs = fits and file.size >= LARGE_BYTES
+        making = MakingSums(block_len, packer.keep_sums) if signs else None
+        source = _Reading(file.fd, packer, making)
         places = self._put_pieces(
             file,
             Role.SNAPSHOT,
@@ -251,8 +254,7 @@ class LargeFiles:
             ctime_ns=0 if source.failure else None,
         )
         packer.rows.place(0, 0)
-        if source.sums and native_block_len(source.size) == block_len:
-            making = MakingSums(block_len, source.sums)
+        if making and source.size and native_block_len(source.size) == block_len:
             packer.add_sums(WaitingSums(file.change.path, content, making))
         lying = tuple(p for p in places if p.length)
         packer.own.add_placed(content, file.change.path, lying)
@@ -267,11 +269,10 @@ class LargeFiles:
 class _Reading:
     """Reads a file to its end; hashes and signs what it reads."""
 
-    def __init__(self, fd: int, packer: SetPacker, block_len: int | None) -> None:
-        self._fd, self._packer, self._block_len = fd, packer, block_len
+    def __init__(self, fd: int, packer: SetPacker, sums: MakingSums | None) -> None:
+        self._fd, self._packer, self._sums = fd, packer, sums
         self.hash = blake3()
         self.size = 0
-        self.sums: list[Future[PieceSums]] = []
         self._known = KnownEntries()
         self.failure: str | None = None
         """Why reading ended before the end of the file, if it did."""
@@ -287,11 +288,9 @@ class _Reading:
             return b""
         self.hash.update(data)
         self.size += len(data)
-        if self._block_len and data:
-            threads = self._packer.threads
-            self.sums.append(
-                threads.submit(piece_sums, data, self._block_len, self._known)
-            )
+        if self._sums and data:
+            submit, block_len = self._packer.threads.submit, self._sums.block_len
+            self._sums.add(submit(piece_sums, data, block_len, self._known))
         self._packer.show_progress(self.size)
         return data
 

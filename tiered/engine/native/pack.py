@@ -6,7 +6,7 @@ the few microseconds that each of them costs.  What is large is `large.py`'s.
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from tiered.archive.index import IndexReader, IndexWriter, VolumeRow
 from tiered.archive.members import HeaderPacker, PlainHeaders, Role, padding
 from tiered.archive.paths import show_path, split_path
 from tiered.engine.native.changes import Change, Row, What
+from tiered.engine.native.kept_sums import KeptSums
 from tiered.engine.native.known import LARGE_BYTES, Found, OwnContents, StateContents
 from tiered.engine.native.rows import RowWriter
 from tiered.engine.native.signatures import SignatureWriter
@@ -28,9 +29,10 @@ from tiered.engine.pack import Tally
 from tiered.engine.scan import Unreadable
 from tiered.monitor import Monitor, Progress
 from tiered.rsync.sums import (
+    GrowingSums,
     PieceSums,
     Sums,
-    join_sums,
+    SumsJoiner,
     native_block_len,
     piece_sums,
 )
@@ -41,24 +43,44 @@ _FULL_RUN = 192 << 10
 _LEAST_COPY = 512
 """A smaller file costs no more than a member that says where it is."""
 _SUMS_WAITING = 64
+_PIECES_WAITING = 32
+"""Of one file; no more than there is room for before zstd, as a rule."""
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TYPES = {kind.value[0]: kind for kind in FileType}
 
 Xattrs = dict[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
 class MakingSums:
-    """The sums of a file that are being made, in pieces."""
+    """The sums of a file that are being made, in pieces.
 
-    block_len: int
-    pieces: Sequence[Future[PieceSums]]
+    Args:
+        block_len: Of the signature.
+        make: Opens what they are kept in; what it raises passes through.
+    """
+
+    def __init__(
+        self, block_len: int, make: Callable[[], GrowingSums] = bytearray
+    ) -> None:
+        self.block_len = block_len
+        self._joiner = SumsJoiner(block_len, make)
+        self._pieces: deque[Future[PieceSums]] = deque()
+
+    def add(self, piece: Future[PieceSums]) -> None:
+        """The next piece; waits if too many are not made yet."""
+        self._pieces.append(piece)
+        while self._pieces[0].done() or len(self._pieces) > _PIECES_WAITING:
+            self._joiner.add(self._pieces.popleft().result())
+            if not self._pieces:
+                return
 
     def done(self) -> bool:
-        return all(piece.done() for piece in self.pieces)
+        return all(piece.done() for piece in self._pieces)
 
     def join(self) -> Sums:
-        return join_sums((piece.result() for piece in self.pieces), self.block_len)
+        while self._pieces:
+            self._joiner.add(self._pieces.popleft().result())
+        return self._joiner.done()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +89,7 @@ class WaitingSums:
 
     path: bytes
     content: bytes
-    sums: "Sums | MakingSums"
+    sums: Sums | MakingSums
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,7 +206,8 @@ class SetPacker:
         if size >= LARGE_BYTES:
             block_len = native_block_len(size)
             made = self.threads.submit(piece_sums, data, block_len)
-            making = MakingSums(block_len, (made,))
+            making = MakingSums(block_len)
+            making.add(made)
             self.add_sums(WaitingSums(path, content, making))
         self.count(change)
         return True
@@ -313,6 +336,10 @@ class SetPacker:
         return tuple(
             Extent(volume(rows[e.volume]), e.offset, e.length) for e in extents
         )
+
+    def keep_sums(self) -> KeptSums:
+        """Where the sums of a large file may be kept."""
+        return KeptSums(self.volumes.scratch)
 
     def add_sums(self, sums: WaitingSums) -> None:
         """Sums in the order of paths; they are written when they are made."""

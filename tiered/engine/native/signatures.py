@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import BinaryIO
 
 from tiered.archive.member_stream import Member, read_sums
 from tiered.archive.members import TRAILER, HeaderPacker, Role, padding
-from tiered.archive.paths import PathKey, join_path
+from tiered.archive.paths import PathKey, show_path
 from tiered.codec.frames import (
     FrameSize,
     FrameStream,
     pack_frame,
     pack_seek_table,
 )
+from tiered.engine.native.kept_sums import KeptSums
 from tiered.errors import ArchiveDamaged
-from tiered.rsync.sums import Sums
+from tiered.rsync.sums import SumBytes, Sums, cut_sums
 
 _FRAME_BYTES = 1 << 20
 _LEVEL = 1
@@ -33,24 +35,32 @@ class SignatureWriter:
     def __init__(self, write: Callable[[bytes], object], packer: HeaderPacker) -> None:
         self._write, self._packer = write, packer
         self._frames: list[FrameSize] = []
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | bytearray] = []
         self._waiting = 0
 
     def add(self, path: bytes, content: bytes, sums: Sums) -> None:
         """Keep the sums of a file whose BLAKE3 is `content`."""
         self._member(Role.SIGNATURE, path, sums.signature)
-        self._member(Role.BLOCKS, path, content + sums.blocks)
+        self._member(Role.BLOCKS, path, sums.blocks, content)
 
     def finish(self) -> None:
         """End the object."""
-        self._parts.append(TRAILER)
+        self._add(TRAILER)
         self._end_frame()
         self._write(pack_seek_table(self._frames))
 
-    def _member(self, role: Role, path: bytes, body: bytes) -> None:
-        header = self._packer.pack(role, path, size=len(body), mode=0o600)
-        self._parts += (header, body, padding(len(body)))
-        self._waiting += len(header) + len(body)
+    def _member(
+        self, role: Role, path: bytes, sums: SumBytes, front: bytes = b""
+    ) -> None:
+        size = len(front) + len(sums)
+        self._add(self._packer.pack(role, path, size=size, mode=0o600) + front)
+        for part in cut_sums(sums):
+            self._add(part)
+        self._add(padding(size))
+
+    def _add(self, part: bytes | bytearray) -> None:
+        self._parts.append(part)
+        self._waiting += len(part)
         if self._waiting >= _FRAME_BYTES:
             self._end_frame()
 
@@ -68,24 +78,41 @@ class SignatureWriter:
 class _SetSignatures:
     """The signatures of one set, read forward."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, scratch: Path) -> None:
+        self._scratch = scratch
         self._members: Iterator[Member] = read_sums(FrameStream(file))
         self._next = next(self._members, None)
 
-    def find(self, path: PathKey) -> tuple[bytes, bytes] | None:
-        """`signature/` and `blocks/` of a path, if they are there.
+    def find(self, path: PathKey) -> tuple[bytes, Sums] | None:
+        """The BLAKE3 of a path's content, and its sums, if they are there.
 
         Paths must be asked for in order.
         """
         while self._next is not None and self._next.path < path:
             self._next = next(self._members, None)
-        found: dict[Role, bytes] = {}
+        content = b""
+        found: dict[Role, KeptSums] = {}
         while self._next is not None and self._next.path == path:
-            found[self._next.role] = self._next.body.read(self._next.size)
+            if self._next.role is Role.BLOCKS:
+                content = self._content(self._next)
+            found[self._next.role] = self._read(self._next)
             self._next = next(self._members, None)
         if len(found) < 2:
             return None
-        return found[Role.SIGNATURE], found[Role.BLOCKS]
+        return content, Sums(found[Role.SIGNATURE], found[Role.BLOCKS])
+
+    def _content(self, member: Member) -> bytes:
+        if member.size < _HASH_BYTES:
+            raise ArchiveDamaged(
+                f"the signature of {show_path(member.path)} is not whole"
+            )
+        return member.body.read(_HASH_BYTES)
+
+    def _read(self, member: Member) -> KeptSums:
+        sums = KeptSums(self._scratch)
+        while data := member.body.read(_FRAME_BYTES):
+            sums.extend(data)
+        return sums
 
 
 class ChainSums:
@@ -93,14 +120,17 @@ class ChainSums:
 
     Args:
         openings: Each opens the signatures of a set; the oldest first.
+        scratch: Folder for sums of large files.
 
     Cost: Nothing until the first file is asked for; then one pass over each object.
     """
 
     def __init__(
-        self, openings: Sequence[Callable[[], AbstractContextManager[BinaryIO]]]
+        self,
+        openings: Sequence[Callable[[], AbstractContextManager[BinaryIO]]],
+        scratch: Path,
     ) -> None:
-        self._openings = openings
+        self._openings, self._scratch = openings, scratch
         self._stack = ExitStack()
         self._sets: list[_SetSignatures] | None = None
 
@@ -111,20 +141,18 @@ class ChainSums:
         Raises:
             ArchiveDamaged, StoreError, PassphraseError: Signatures of the chain
                 could not be read.
+            ScratchError: The folder is missing, full or read-only.
         """
         if self._sets is None:
             enter = self._stack.enter_context
             files = [enter(opening()) for opening in self._openings]
-            self._sets = [_SetSignatures(file) for file in reversed(files)]
-        for each in [found for s in self._sets if (found := s.find(path))]:
-            signature, blocks = each
-            if len(blocks) < _HASH_BYTES:
-                raise ArchiveDamaged(
-                    f"the signature of {join_path(path).decode(errors='replace')} is "
-                    "not whole"
-                )
-            if blocks[:_HASH_BYTES] == content:
-                return Sums(signature, blocks[_HASH_BYTES:])
+            self._sets = [
+                _SetSignatures(file, self._scratch) for file in reversed(files)
+            ]
+        for each in self._sets:
+            found = each.find(path)
+            if found and found[0] == content:
+                return found[1]
         return None
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from tiered.engine.native.rebuild.draft import Before, Draft
 from tiered.engine.native.signatures import SignatureWriter
 from tiered.errors import ArchiveDamaged
 from tiered.rsync.commands import Command, CommandReader, Copy
-from tiered.rsync.sums import PieceSums, Sums, join_sums, native_block_len, piece_sums
+from tiered.rsync.sums import Sums, SumsJoiner, native_block_len, piece_sums
 
 UNKNOWN = bytes(HASH_BYTES)
 """Stands for the hash of a content that has not been put together yet."""
@@ -45,7 +45,7 @@ class ContentSums:
     def __init__(self, block_len: int) -> None:
         self._hash, self._block_len = blake3(), block_len
         self._waiting = bytearray()
-        self._pieces: list[PieceSums] = []
+        self._joiner = SumsJoiner(block_len)
         self._fits = True
         self.size = 0
 
@@ -54,7 +54,7 @@ class ContentSums:
         self.size += len(data)
         if self._fits and native_block_len(self.size) > self._block_len:
             self._fits = False
-            self._pieces.clear()
+            self._joiner = SumsJoiner(self._block_len)
             self._waiting.clear()
         if self._fits:
             self._waiting += data
@@ -74,12 +74,12 @@ class ContentSums:
         """After the last part."""
         if self._waiting:
             self._end_piece(len(self._waiting))
-        return join_sums(self._pieces, self._block_len)
+        return self._joiner.done()
 
     def _end_piece(self, size: int) -> None:
         piece = bytes(memoryview(self._waiting)[:size])
         del self._waiting[:size]
-        self._pieces.append(piece_sums(piece, self._block_len))
+        self._joiner.add(piece_sums(piece, self._block_len))
 
 
 @dataclass(slots=True)
