@@ -336,11 +336,16 @@ def test_a_small_chain(tmp_path: Path) -> None:
 
 
 def test_a_small_simulated_source(tmp_path: Path) -> None:
-    row = tebibyte.run(0.02, 2, tmp_path / "stores", tmp_path)
-    assert row["zero_gib"] > 0
-    assert row["volumes"] == 1
-    assert 1 << 20 < row["stored_bytes"] < 3 << 20
-    assert row["peak_mib"] > 20
+    rows = list(tebibyte.run(0.02, 2, tmp_path / "stores", tmp_path, again=True))
+    assert [(row["work"], row["volumes"]) for row in rows] == [
+        ("full", 1),
+        ("incremental", 2),
+    ]
+    sizes = [row["stored_bytes"] for row in rows]
+    assert 2 << 20 < sizes[0] < 3 << 20
+    assert 2 << 20 < sizes[1] - sizes[0] < 3 << 20
+    assert min(row["zero_gib"] for row in rows) > 0.01
+    assert min(row["peak_mib"] for row in rows) > 20
 
 
 def test_the_slope_of_memory_is_that_of_a_line() -> None:

@@ -196,11 +196,13 @@ def _read(reads: Mapping[str, int] | None) -> list[str]:
 
 
 def _tebibyte(sheet: Sheet) -> str:
-    head = ["GiB", "files", "peak MB", "MB more for each TiB", "seconds", "CPU s"]
+    head = ["GiB", "files", "work", "peak MB", "MB more for each TiB"]
+    head += ["seconds", "CPU s"]
     rows = [
         [
             f"{r['gib']:,g}",
             f"{r['files']:,}",
+            r.get("work", "full"),
             _mb(r["peak_mib"]),
             _mb(r["slope_mib_per_tib"]),
             f"{r['wall_s']:,.0f}",

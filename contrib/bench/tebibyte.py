@@ -1,6 +1,6 @@
 """A source of 1 TiB: does memory stay what it is?
 
-    python -m contrib.bench.tebibyte [--gib 1024] [--files 256] [--out OUT]
+    python -m contrib.bench.tebibyte [--gib 1024] [--files 256] [--again] [--out OUT]
 
 The source is simulated: sparse files in memory that together have that size, of
 which one MiB in 1,024 is random bytes and the rest holes.  `tiered` reads,
@@ -9,6 +9,9 @@ anew for each piece of a file that is all zeros: its librsync sums and its zstd 
 are those of the first such piece (new copies of them, as memory is what is
 measured), and the BLAKE3 of the content passes over it.  With them it would
 take an hour.
+
+With `--again` there is an incremental backup, too, after one MiB in the middle of
+each file was overwritten: then the sums of two versions are held.
 
 The resident memory is sampled twice a second; the line through the samples, from
 an eighth of the source on, gives the slope.
@@ -20,7 +23,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +55,14 @@ def make_source(folder: Path, gib: float, files: int) -> None:
                 file.write(os.urandom(_MIB))
 
 
+def change_source(folder: Path) -> None:
+    """Overwrite a MiB in the middle of each file."""
+    for path in sorted(folder.iterdir()):
+        with path.open("r+b") as file:
+            file.seek(path.stat().st_size // 2)
+            file.write(os.urandom(_MIB))
+
+
 class Zeros:
     """Results for runs of zeros, made once; and how many bytes were asked for."""
 
@@ -62,6 +73,8 @@ class Zeros:
 
     def is_zero(self, data: object) -> bool:
         """Is it a long run of zeros?"""
+        if isinstance(data, memoryview) and len(data) == len(data.obj):
+            data = data.obj  # it is compared as a whole, not byte by byte
         if not isinstance(data, bytes | bytearray) or len(data) < _LEAST_RUN:
             return False
         return data[0] == 0 and data == self.run(len(data))
@@ -170,9 +183,13 @@ def _tiered(arguments: Sequence[str], out: Path) -> int:
     return status
 
 
-def run(gib: float, files: int, folder: Path, memory: Path) -> Row:
-    """One full backup of such a source, which lies in `memory`: reading the holes
-    of files on a disk fills the page cache, and takes twenty times as long."""
+def run(
+    gib: float, files: int, folder: Path, memory: Path, *, again: bool = False
+) -> Iterator[Row]:
+    """A full backup of such a source, and perhaps an incremental one.
+
+    The source lies in `memory`: reading the holes of files on a disk fills the page
+    cache, and takes twenty times as long."""
     with (
         new_folder(folder) as made,
         new_folder(memory) as place,
@@ -186,24 +203,31 @@ def run(gib: float, files: int, folder: Path, memory: Path) -> Row:
         site_words = _words(site)
         init = Command(words=[*words[:1], "-m", "tiered", "key", "init", *site_words])
         measure([init], site.environment, site.root / "log")
-        out = made / "samples.json"
+        shared = {"gib": gib, "files": files}
         full = ["full", source, *site_words, "--style", "tiered"]
-        command = Command(words=[*words, "tiered", out, *full], folder=ROOT)
-        cost = measure([command], site.environment, site.root / "log")
-        found = json.loads(out.read_text())
-        volumes = sum(1 for f in site.store.rglob("*") if ".vol" in f.name)
-        stored_bytes = site.stored_bytes()
+        yield shared | {"work": "full"} | _backup(full, site)
+        if again:
+            change_source(source)
+            more = ["incremental", source, *site_words]
+            yield shared | {"work": "incremental"} | _backup(more, site)
+
+
+def _backup(arguments: Sequence[str | Path], site: Site) -> Row:
+    out = site.root / "samples.json"
+    words = [sys.executable, "-m", "contrib.bench.tebibyte", "tiered", out, *arguments]
+    cost = measure(
+        [Command(words=words, folder=ROOT)], site.environment, site.root / "log"
+    )
+    found = json.loads(out.read_text())
     samples = found["samples"]
     every = max(1, len(samples) // _SAMPLES_KEPT)
     return {
-        "gib": gib,
-        "files": files,
         "wall_s": round(cost.wall_s, 1),
         "cpu_s": round(cost.cpu_s, 1),
         "peak_mib": round(cost.together_mib, 1),
         "slope_mib_per_tib": round(slope(samples), 1),
-        "volumes": volumes,
-        "stored_bytes": stored_bytes,
+        "volumes": sum(1 for f in site.store.rglob("*") if ".vol" in f.name),
+        "stored_bytes": site.stored_bytes(),
         "zero_gib": round(found["zeros"] / 2**30, 3),
         "samples": samples[::every],
     }
@@ -222,6 +246,7 @@ def main(arguments: Sequence[str]) -> None:
     add("words", nargs="*", help=argparse.SUPPRESS)
     add("--gib", type=float, default=1024.0, help="of the source; default: 1024")
     add("--files", type=int, default=256, help="default: 256")
+    add("--again", action="store_true", help="an incremental backup, too")
     add("--out", type=Path, default=BUILD / "bench/last/tebibyte.json")
     add("--folder", type=Path, default=BUILD / "bench/stores", help="for stores")
     add("--memory", type=Path, default=Path("/dev/shm"), help="for the source")
@@ -230,10 +255,11 @@ def main(arguments: Sequence[str]) -> None:
         make_source(Path(options.words[1]), options.gib, options.files)
         return
     sheet = new_sheet("tebibyte", options.gib / 1024)
-    row = run(options.gib, options.files, options.folder, options.memory)
-    sheet.rows.append(row)
-    sheet.write(options.out)
-    print({key: value for key, value in row.items() if key != "samples"})
+    where = options.folder, options.memory
+    for row in run(options.gib, options.files, *where, again=options.again):
+        sheet.rows.append(row)
+        sheet.write(options.out)
+        print({key: value for key, value in row.items() if key != "samples"})
 
 
 if __name__ == "__main__":
