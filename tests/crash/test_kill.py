@@ -17,23 +17,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.machine import PASSPHRASE, Machine
+from tests.crash.machine import PASSPHRASE, Machine, for_each_style
 from tests.crash.world import PREFIXES, make_source
 from tiered.archive.filename import Namer, SetId
 from tiered.archive.kinds import Kind, kind_of
 from tiered.names import RESERVED_END
 from tiered.testing.tree import differences, snapshot
 
-SIZE = 60_000_000
-VOLUME_MIB = 5
+SIZE = 20_000_000
+VOLUME_MIB = 1
 LONGEST_S = 100.0
 PLAIN = ("--no-encryption", "--no-compression")
 Done = Callable[[Machine], bool]
 
 
+@pytest.fixture(autouse=True)
+def _passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what runs in this process; what is killed gets it from its machine."""
+    monkeypatch.setenv("PASSPHRASE", PASSPHRASE)
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """60 MB, one large file and ten others."""
+    """20 MB, one large file and ten others."""
     root = tmp_path_factory.mktemp("source") / "tree"
     noise = random.Random(5).randbytes(SIZE // 20)
     root.mkdir()
@@ -81,28 +87,56 @@ POINTS: dict[str, Done] = {
     "the journal": begun,
     **{f"{n}0 %": stored(SIZE * n // 10) for n in (1, 2, 4, 5, 7, 8, 9)},
     "signatures": has(Kind.SIGNATURE),
+    "index": has(Kind.INDEX),
     "manifest": has(Kind.MANIFEST),
 }
+TIERED = ("the journal", "10 %", "50 %", "90 %", "signatures", "index", "manifest")
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_full(tmp_path: Path, source: Path, point: str) -> None:
-    machine = with_source(tmp_path, source, *PLAIN)
+@pytest.mark.parametrize(
+    ("style", "point"),
+    [
+        *(("duplicity", point) for point in POINTS if point != "index"),
+        *(("tiered", point) for point in TIERED),
+    ],
+)
+def test_full(tmp_path: Path, source: Path, style: str, point: str) -> None:
+    machine = with_source(tmp_path, source, *PLAIN, "--style", style)
     kill_when(machine, POINTS[point], "full", "SOURCE", "URL")
     check_after_kill(machine, tmp_path, "backup")
 
 
-def test_full_encrypted(tmp_path: Path, source: Path) -> None:
-    machine = with_source(tmp_path, source, "--no-compression")
-    kill_when(machine, POINTS["50 %"], "full", "SOURCE", "URL")
+@pytest.mark.parametrize(
+    ("style", "done"),
+    [
+        ("duplicity", stored(SIZE // 2)),
+        ("tiered", has(Kind.KEY)),
+        ("tiered", stored(SIZE // 2)),
+    ],
+)
+def test_full_encrypted(tmp_path: Path, source: Path, style: str, done: Done) -> None:
+    options = ("--no-compression", "--style", style, "--scrypt-work-factor", "3")
+    machine = with_source(tmp_path, source, *options)
+    kill_when(machine, done, "full", "SOURCE", "URL")
     check_after_kill(machine, tmp_path, "full")
 
 
+@pytest.fixture(scope="module", params=["duplicity", "tiered"])
+def chains(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Machine:
+    return make_chains(tmp_path_factory.mktemp("chains"), str(request.param))
+
+
 @pytest.fixture(scope="module")
-def chains(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+def tiered_chains(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    return make_chains(tmp_path_factory.mktemp("tiered"), "tiered")
+
+
+def make_chains(folder: Path, style: str) -> Machine:
     """Two chains of a full and an inc, and changes since."""
-    root = tmp_path_factory.mktemp("chains") / "machine"
-    machine = Machine(root=root, options=(*PLAIN, "--volsize", "1"))
+    options = (*PLAIN, "--style", style, "--volsize", "1")
+    machine = Machine(root=folder / "machine", options=options)
     for version, action in enumerate(("full", "inc", "full", "inc"), 1):
         make_source(machine.source, version, 3_000_000)
         now_s = str(1_790_000_000 + version)
@@ -149,15 +183,18 @@ def test_remove_older_than(chains: Machine, tmp_path: Path, deleted: int) -> Non
     check_sets(machine, tmp_path / "at once")
     check_after_kill(machine, tmp_path, "incremental")
     assert newest <= set(whole_sets(machine))
-    machine.call(*words).succeeded()
+    machine.run(*words).succeeded()
     assert len(whole_sets(machine)) == 3
     check_sets(machine, tmp_path / "in the end")
 
 
+@for_each_style
 @pytest.mark.parametrize("point", ["the journal", "20 %", "50 %"])
-def test_interrupted_by_hand(tmp_path: Path, source: Path, point: str) -> None:
+def test_interrupted_by_hand(
+    tmp_path: Path, source: Path, point: str, style: str
+) -> None:
     """Ctrl-C: a message, its exit status, and no temporary file."""
-    machine = with_source(tmp_path, source, *PLAIN)
+    machine = with_source(tmp_path, source, *PLAIN, "--style", style)
     process = machine.start("full", "SOURCE", "URL")
     wait_for(machine, POINTS[point], process)
     process.send_signal(signal.SIGINT)
@@ -172,9 +209,12 @@ def test_interrupted_by_hand(tmp_path: Path, source: Path, point: str) -> None:
     check_after_kill(machine, tmp_path, "full")
 
 
-def test_a_restore_that_is_interrupted(tmp_path: Path, source: Path) -> None:
-    machine = with_source(tmp_path, source, *PLAIN)
-    machine.call("full", "SOURCE", "URL").succeeded()
+@for_each_style
+def test_a_restore_that_is_interrupted(
+    tmp_path: Path, source: Path, style: str
+) -> None:
+    machine = with_source(tmp_path, source, *PLAIN, "--style", style)
+    machine.run("full", "SOURCE", "URL").succeeded()
     target = tmp_path / "half"
     process = machine.start("restore", "URL", target)
     wait_for(machine, lambda _: (target / "folder 5").exists(), process)
@@ -186,6 +226,50 @@ def test_a_restore_that_is_interrupted(tmp_path: Path, source: Path) -> None:
     wanted = snapshot(source)
     for path, seen in snapshot(target).items():
         assert seen.content == wanted[path].content  # no part of a file
+
+
+@for_each_style
+def test_a_restore_that_is_killed(tmp_path: Path, source: Path, style: str) -> None:
+    """Whole files, and what is left of others by its name; then the same, forced."""
+    machine = with_source(tmp_path, source, *PLAIN, "--style", style)
+    machine.run("full", "SOURCE", "URL").succeeded()
+    target = tmp_path / "half"
+    kill_when(
+        machine, lambda _: (target / "folder 5").exists(), "restore", "URL", str(target)
+    )
+    wanted = snapshot(source)
+    for path, seen in snapshot(target).items():
+        if not path.rpartition(b"/")[2].startswith(b".tiered-"):
+            assert seen.content == wanted[path].content
+    again = machine.run("restore", "URL", target)
+    assert again.code == "target-unusable"
+    machine.run("restore", "URL", target, "--force").succeeded()
+    found = snapshot(target)
+    for path in [p for p in found if p.rpartition(b"/")[2].startswith(b".tiered-")]:
+        del found[path]
+    assert differences(wanted, found) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_a_rebuild_that_is_killed(
+    tiered_chains: Machine, tmp_path: Path, count: int
+) -> None:
+    """So many hot objects were there again."""
+    machine = tiered_chains.fork(tmp_path / "machine")
+    sets, objects = whole_sets(machine), machine.objects()
+    for path in (machine.root / "hot").iterdir():
+        path.unlink()
+    shutil.rmtree(machine.cache)
+    least = len(machine.objects()) + count
+    kill_when(machine, lambda m: len(machine.objects()) >= least, "rebuild", "URL")
+    assert len(machine.objects()) >= least
+    machine.run("rebuild", "URL").succeeded()
+    listed = {n for n in machine.objects() if not n.endswith(RESERVED_END)}
+    assert listed == objects
+    assert whole_sets(machine) == sets
+    check_sets(machine, tmp_path / "in the end")
+    machine.run("incremental", "SOURCE", "URL").succeeded()
+    assert machine.restores() == []
 
 
 def with_source(tmp_path: Path, source: Path, *options: str) -> Machine:
@@ -213,7 +297,7 @@ def wait_for(machine: Machine, done: Done, process: subprocess.Popen[str]) -> No
     until_s = time.monotonic() + LONGEST_S
     while process.poll() is None and not done(machine):
         assert time.monotonic() < until_s
-        os.sched_yield()
+        time.sleep(0.0005)  # leaves the processor to the one that is watched
 
 
 def sets_of(machine: Machine) -> dict[SetId, set[Kind]]:
@@ -244,23 +328,23 @@ def check_sets(machine: Machine, target: Path) -> None:
 def check_after_kill(machine: Machine, tmp_path: Path, action: str) -> None:
     """What the head of this file promises, of an archive of one source."""
     assert list(machine.tmp.iterdir()) == []  # spool files have no names
-    status = machine.call("collection-status", "URL").succeeded()
+    status = machine.run("collection-status", "URL").succeeded()
     whole = whole_sets(machine)
     assert ("incomplete (" in status.out) == (len(whole) < len(sets_of(machine)))
     if action != "incremental":
-        result = machine.call("restore", "URL", tmp_path / "restored at once")
+        result = machine.run("restore", "URL", tmp_path / "restored at once")
         if whole:
             at_once = snapshot(tmp_path / "restored at once")
             assert differences(snapshot(machine.source), at_once) == []
         else:
             assert result.code == "no-backup"
-    machine.call(action, "SOURCE", "URL").succeeded()
+    machine.run(action, "SOURCE", "URL").succeeded()
     assert len(whole_sets(machine)) == len(whole) + 1
     good = {n for n in machine.objects() if is_kept(machine, n)}
-    machine.call("cleanup", "--force", "URL").succeeded()
+    machine.run("cleanup", "--force", "URL").succeeded()
     assert machine.objects() == good
     target = tmp_path / "restored in the end"
-    machine.call("restore", "URL", target).succeeded()
+    machine.run("restore", "URL", target).succeeded()
     assert differences(snapshot(machine.source), snapshot(target)) == []
 
 
