@@ -9,6 +9,7 @@ import pytest
 
 from tests.engine import open_archive
 from tests.exchange import PASSPHRASE
+from tests.test_museum_tiered import ARCHIVES as OF_STYLE_TIERED
 from tiered.archive.filename import Namer, Prefixes
 from tiered.backends.file import FileSettings, FileStore
 from tiered.engine.backup import Action
@@ -35,7 +36,7 @@ def _gnupg_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_archive_is_read_by_a_test() -> None:
     found = {p.name for p in MUSEUM.iterdir() if p.is_dir() and p.name[0] not in "_."}
-    assert found == set(ARCHIVES)
+    assert found == {*ARCHIVES, *OF_STYLE_TIERED}
 
 
 def test_the_museum_is_small() -> None:
