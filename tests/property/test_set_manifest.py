@@ -66,8 +66,10 @@ odd = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-1, 2),
+    st.sampled_from([2**62 - 1, 2**62, 2**70]),
     st.just(0.5),
-    st.sampled_from(["", "0" * 64, "0" * 63 + "A", "0" * 65, "tiered", "é"]),
+    st.sampled_from(["", "0" * 64, "0" * 63 + "A", "0" * 65, "0" * 64 + "\n"]),
+    st.sampled_from(["tiered", "é", "a\n\udc7f", "\udc80\U0001f600\udcff", "\udd00"]),
     st.sampled_from([[], {}, [{}], {"size": 1}, {"size": 0, "blake3": "f" * 64}]),
 )
 
@@ -78,20 +80,26 @@ def test_schema_and_parser_allow_the_same(
 ) -> None:
     document = json.loads(manifest.dump())
     _change(document, data)
-    document_data = json.dumps(document).encode()
-    try:
-        parse_set_manifest(document_data, SET)
-        is_read = True
-    except TieredError:
-        is_read = False
-    # what the schema does not say: which set, and how volumes are numbered
-    numbers = [v.get("number") for v in _dicts(document.get("volumes"))]
-    is_ours = document.get("set") == "inc.20231114T221320Z.to.20231114T221500Z"
-    fits = is_ours and numbers == list(range(1, len(numbers) + 1))
-    assert is_read == (VALIDATOR.is_valid(document) and fits)
+    assert _is_read(document) == _is_allowed(document)
 
 
 Json = dict[str, Any]  # any JSON object
+
+
+def _is_read(document: Json) -> bool:
+    try:
+        parse_set_manifest(json.dumps(document).encode(), SET)
+    except TieredError:
+        return False
+    return True
+
+
+def _is_allowed(document: Json) -> bool:
+    """By the schema, and by what it does not say: which set, and in which order."""
+    numbers = [v.get("number") for v in _dicts(document.get("volumes"))]
+    is_ours = document.get("set") == "inc.20231114T221320Z.to.20231114T221500Z"
+    fits = is_ours and numbers == list(range(1, len(numbers) + 1))
+    return fits and VALIDATOR.is_valid(document)
 
 
 def _change(document: Json, data: st.DataObject) -> None:
@@ -156,6 +164,28 @@ def test_the_fields_are_those_of_the_format() -> None:
             "stored_bytes": 6,
         },
     }
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1, 2**62 - 1, 2**62, 2**64])
+def test_schema_and_parser_have_the_same_bounds(number: int) -> None:
+    document = json.loads(manifest().dump())
+    volume, totals = document["volumes"][0], document["totals"]
+    objects = volume, document["signatures"], document["index"], totals
+    places = [(o, key) for o in objects for key, old in o.items() if type(old) is int]
+    assert len(places) == 3 + 1 + 1 + 6
+    for place, key in places:
+        old, place[key] = place[key], number
+        assert _is_read(document) == _is_allowed(document)
+        is_in_range = 0 <= number < 2**62 and (key != "number" or number == 1)
+        assert _is_read(document) == is_in_range
+        place[key] = old
+
+
+def test_a_number_is_digits_alone() -> None:
+    """A schema cannot tell 1.0 from 1."""
+    document = json.loads(manifest().dump())
+    document["index"]["size"] = 1.0
+    assert not _is_read(document)
 
 
 def test_unknown_fields_are_ignored_and_unknown_versions_refused() -> None:
