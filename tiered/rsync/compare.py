@@ -66,17 +66,20 @@ def compare(
     old_size: int,
     pool: Executor | None = None,
     make: Callable[[], GrowingSums] = bytearray,
+    *,
+    may_skip: bool = False,
 ) -> Change:
     """Compare a file with the sums of its version before.
 
     Args:
-        fd: Open for reading; its position is neither used nor moved.
+        fd: Open for reading; its position is not used, and moved if `may_skip`.
         size: Bytes to read; what a growing file has beyond them is left out.
         old: Sums of the version before.
         old_size: Its size in bytes.
         pool: Threads that do most of the work; None does it here.  All of them
             may be busy, even with calls of this function.
         make: Opens what the new sums are kept in; what it raises passes through.
+        may_skip: Holes need not be read  [tiered.rsync.holes].
 
     Returns:
         The change.  A file that became shorter is described as far as it was
@@ -95,17 +98,18 @@ def compare(
     old signature when a shift is looked for; 120 bytes for each command.
     """
     known = KnownSums(old, old_size)
-    change = _Comparison(fd, size, known, pool, make).run()
+    reader = PieceReader(fd, size, native_block_len(size), may_skip=may_skip)
+    change = _Comparison(reader, size, known, pool, make).run()
     if native_block_len(change.size) != native_block_len(size):
         # It shrank so much that the format wants another block length.
-        return compare(fd, change.size, old, old_size, pool, make)
+        return compare(fd, change.size, old, old_size, pool, make, may_skip=may_skip)
     return change
 
 
 class _Comparison:
     def __init__(
         self,
-        fd: int,
+        reader: PieceReader,
         size: int,
         old: KnownSums,
         pool: Executor | None,
@@ -113,7 +117,7 @@ class _Comparison:
     ) -> None:
         self._old = old
         self._block_len = native_block_len(size)
-        self._reader = PieceReader(fd, size, self._block_len)
+        self._reader = reader
         self._window: deque[Piece] = deque()
         self._ahead = SpansAhead(old, self._block_len, pool)
         self._finder = Finder(old, size)

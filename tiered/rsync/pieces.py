@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from tiered.rsync.holes import is_hole
 from tiered.rsync.sums import (
     ENTRY_BYTES,
     block_sum,
@@ -17,6 +18,7 @@ from tiered.rsync.sums import (
 )
 
 PIECE_BYTES: Final = 1 << 20
+_ZEROS: Final = bytes(PIECE_BYTES)
 
 
 class Piece:
@@ -158,13 +160,17 @@ class PieceReader:
     """Reads a file front to end, into memory that is used again.
 
     Args:
-        fd: Open for reading; its position is neither used nor moved.
+        fd: Open for reading; its position is not used, and moved if it may have holes.
         size: Bytes to read at most.
         block_len: Of the new signature.
+        may_skip: Holes need not be read.
     """
 
-    def __init__(self, fd: int, size: int, block_len: int) -> None:
+    def __init__(
+        self, fd: int, size: int, block_len: int, *, may_skip: bool = False
+    ) -> None:
         self._fd = fd
+        self._may_skip = may_skip
         self._size = size
         self._block_len = block_len
         self._buffers: list[bytearray] = []
@@ -177,14 +183,12 @@ class PieceReader:
         Raises:
             OSError: Reading failed.
         """
-        length = min(PIECE_BYTES, self._size - self.position)
-        buffer = self._buffers.pop() if self._buffers else bytearray(PIECE_BYTES)
-        filled = self._fill(memoryview(buffer)[:length])
-        self.ended = filled < PIECE_BYTES
-        if not filled:
+        data = self._next(min(PIECE_BYTES, self._size - self.position))
+        self.ended = len(data) < PIECE_BYTES
+        if not data:
             return None
-        piece = Piece(self.position, memoryview(buffer)[:filled], self._block_len)
-        self.position += filled
+        piece = Piece(self.position, data, self._block_len)
+        self.position = piece.end
         return piece
 
     def give_back(self, piece: Piece) -> None:
@@ -192,6 +196,13 @@ class PieceReader:
         buffer = piece.data.obj
         if isinstance(buffer, bytearray):
             self._buffers.append(buffer)
+
+    def _next(self, length: int) -> memoryview:
+        start = self.position
+        if self._may_skip and is_hole(self._fd, start, start + length):
+            return memoryview(_ZEROS)[:length]
+        buffer = self._buffers.pop() if self._buffers else bytearray(PIECE_BYTES)
+        return memoryview(buffer)[: self._fill(memoryview(buffer)[:length])]
 
     def _fill(self, view: memoryview) -> int:
         filled = 0

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
+from tiered.archive.columns import SPARSE
 from tiered.archive.extents import Extent, ExtentList, Slicer
 from tiered.archive.index import VolumeRow
 from tiered.archive.members import Role, padding
@@ -35,11 +36,15 @@ from tiered.rsync import compare as comparing
 from tiered.rsync.commands import Command, Copy
 from tiered.rsync.compare import compare
 from tiered.rsync.encoding import delta_layout, encode_delta
+from tiered.rsync.holes import is_hole
 from tiered.rsync.sums import KnownEntries, cover_len, native_block_len, piece_sums
 
 READ_BYTES = 7 << 19
 """Content of one frame, to which a header may come: a reader takes at most 4 MiB.  A
 multiple of every block length, as sums are made of whole blocks."""
+_ZEROS = bytes(READ_BYTES)
+_SETTLED_S = 60
+"""Written as long ago, a file's holes are believed."""
 _HEAD_BYTES = 64 << 10
 _DELTA = -1
 """Volume of an extent that lies in the delta's body, wherever that will be."""
@@ -58,10 +63,23 @@ class _File:
     row: Row
     status: os.stat_result
     xattrs: Xattrs
+    may_skip: bool
+    """Holes need not be read."""
 
     @property
     def size(self) -> int:
         return self.status.st_size
+
+    def read(self, start: int, length: int) -> bytes:
+        """Exactly so many bytes, fewer only at the end."""
+        if self.may_skip and is_hole(self.fd, start, start + length):
+            return _ZEROS[:length]
+        data = os.pread(self.fd, length, start)
+        while len(data) < length and (
+            more := os.pread(self.fd, length - len(data), start + len(data))
+        ):
+            data += more
+        return data
 
     def changed(self) -> bool:
         now, then = os.fstat(self.fd), self.status
@@ -101,9 +119,10 @@ class LargeFiles:
             if not stat.S_ISREG(status.st_mode):
                 self.packer.skip(change.path, "it is not a regular file any more")
                 return
-            file = _File(fd, change, row, status, read_xattrs(fd))
+            settled = status.st_ctime < self.packer.set_end_s - _SETTLED_S
+            may_skip = settled and bool(row.columns.flags[row.at] & SPARSE)
+            file = _File(fd, change, row, status, read_xattrs(fd), may_skip)
             if not self._as_delta(file) and not self._as_known(file):
-                os.lseek(fd, 0, os.SEEK_SET)
                 self._whole(file)
             if file.changed():
                 self._warn(change.path, "changed while it was read")
@@ -124,7 +143,7 @@ class LargeFiles:
             return False
         content = blake3()
         read = 0
-        while data := os.read(file.fd, READ_BYTES):
+        while data := file.read(read, READ_BYTES):
             content.update(data)
             read += len(data)
         digest = content.digest()
@@ -144,7 +163,13 @@ class LargeFiles:
         if before is None:
             return False
         found = compare(
-            file.fd, file.size, before, old_size, packer.threads, packer.keep_sums
+            file.fd,
+            file.size,
+            before,
+            old_size,
+            packer.threads,
+            packer.keep_sums,
+            may_skip=file.may_skip,
         )
         if packer.store_known(
             file.change, file.row, found.hash, found.size, file.xattrs
@@ -233,7 +258,7 @@ class LargeFiles:
         fits = packer.piece_bytes % cover_len(block_len) == 0
         signs = fits and file.size >= LARGE_BYTES
         making = MakingSums(block_len, packer.keep_sums) if signs else None
-        source = _Reading(file.fd, packer, making)
+        source = _Reading(file, packer, making)
         places = self._put_pieces(
             file,
             Role.SNAPSHOT,
@@ -269,8 +294,8 @@ class LargeFiles:
 class _Reading:
     """Reads a file to its end; hashes and signs what it reads."""
 
-    def __init__(self, fd: int, packer: SetPacker, sums: MakingSums | None) -> None:
-        self._fd, self._packer, self._sums = fd, packer, sums
+    def __init__(self, file: _File, packer: SetPacker, sums: MakingSums | None) -> None:
+        self._file, self._packer, self._sums = file, packer, sums
         self.hash = blake3()
         self.size = 0
         self._known = KnownEntries()
@@ -280,9 +305,7 @@ class _Reading:
     def read(self, size: int) -> bytes:
         """Exactly `size` bytes, fewer only at the end: sums are of whole blocks."""
         try:
-            data = os.read(self._fd, size)
-            while len(data) < size and (more := os.read(self._fd, size - len(data))):
-                data += more
+            data = self._file.read(self.size, size)
         except OSError as e:
             self.failure = e.strerror or str(e)
             return b""
