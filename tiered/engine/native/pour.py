@@ -19,7 +19,7 @@ from tiered.engine.native.files import (
     has_content,
 )
 from tiered.engine.native.folders import SpecialJob, make_special
-from tiered.engine.native.schedule import Run, Segment, split_segments
+from tiered.engine.native.schedule import Run, Segment, Turns, split_segments
 from tiered.engine.native.small_files import SMALL_BYTES, Small, SmallFiles
 from tiered.engine.restoration import NO_USE_TO_GO_ON
 from tiered.errors import ArchiveDamaged, Frozen, TargetError
@@ -110,6 +110,23 @@ class Pourer:
 
     def abandon(self, files: Sequence[FileJob]) -> None:
         self._writer.abandon(files)
+
+
+class Turn:
+    """One run, whichever it is: it is chosen when a thread has time for it."""
+
+    def __init__(self, turns: Turns, pourer: Pourer, files: Sequence[FileJob]) -> None:
+        self._turns, self._pourer, self._files = turns, pourer, files
+        self._run: Run | None = None
+
+    def __call__(self) -> Outcome:
+        if self._run:  # again, as its volume was frozen
+            return self._pourer.pour(self._files, self._run)
+        file, self._run = self._turns.take()
+        try:
+            return self._pourer.pour(self._files, self._run)
+        finally:
+            self._turns.end(file)
 
 
 class _Pouring:

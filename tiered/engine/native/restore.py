@@ -14,48 +14,39 @@ restore ends with an error that says what is missing.
 """
 
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
 from tiered.archive.paths import join_path
-from tiered.cold.run import POLL_S, thaw_and_wait
+from tiered.cold.run import thaw_and_wait
 from tiered.engine.context import Context
 from tiered.engine.native.cold import ColdVolumes
 from tiered.engine.native.files import Dresser, FileJob, TemporaryNames
 from tiered.engine.native.folders import Folders, SpecialJob, make_hard_link
-from tiered.engine.native.pour import Outcome, Pourer, batches, check_hope
+from tiered.engine.native.losses import Losses
+from tiered.engine.native.pour import Pourer, Turn, batches
 from tiered.engine.native.restore_plan import NativeRestorePlan
 from tiered.engine.native.schedule import (
     ReadSettings,
-    Run,
     Segment,
     Turns,
     VolumeNumbers,
     plan_runs,
 )
 from tiered.engine.native.selection import Selection, select
+from tiered.engine.native.task_queue import Task, TaskQueue
 from tiered.engine.native.window import Filler, Window
 from tiered.engine.place import check_target
 from tiered.engine.restoration import RestoreReport, RestoreRequest
-from tiered.errors import ArchiveDamaged, Frozen
-from tiered.monitor import Progress
-from tiered.units import format_count
-
-_THAWS = 15
-"""Times that a volume may turn out to be sealed, minutes apart, before a restore
-gives up: a listing lags by minutes, not by hours."""
+from tiered.errors import ArchiveDamaged
 
 _SHORTER = 8
 """How much shorter the first window is than others, so that threads begin soon."""
 _MOST_PROCESSES = 4
 """What one process unpacks keeps no more of them busy."""
-
-Task = Callable[[], Outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,24 +123,25 @@ class _Restore:
         self._root = os.path.abspath(request.target)
         if os.path.isdir(self._root):  # what the user names may be a link to one
             self._root = os.path.realpath(self._root)
-        self._above = join_path(plan.path)
+        self._losses = Losses(
+            context.monitor, self.report, self._root, join_path(plan.path)
+        )
         self._names, self._dresser = TemporaryNames(), Dresser()
-        self._folders = Folders(self._root, self._refuse)
+        self._folders = Folders(self._root, self._losses.refuse)
         self._pourer = Pourer(volumes, self._names, self._dresser)
-        self._threads = ThreadPoolExecutor(settings.threads, "restore")
+        self._queue = TaskQueue(
+            context, settings.threads, self.report, self._losses, self._close
+        )
         if plan.files >= settings.many_files:
             self._pourer.start(settings.processes)
         self._open: list[Window] = []
         """Whose tasks are not all done."""
-        self._damaged: list[tuple[str, Exception]] = []
-        self._failed: set[bytes] = set()
-        self._thaws: Counter[str] = Counter()
 
     def __enter__(self) -> "_Restore":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._threads.shutdown(cancel_futures=True)
+        self._queue.close()
         self._pourer.close()
 
     def run(self, selection: Selection, numbers: VolumeNumbers) -> None:
@@ -159,20 +151,17 @@ class _Restore:
             selection.path,
             selection.content_of,
             numbers,
-            self._refuse,
+            self._losses.refuse,
         )
         try:
-            self._do(self._tasks(selection, filler))
+            self._queue.run(self._tasks(selection, filler))
         finally:
             for window in self._open:
                 self._pourer.abandon(window.files)
         for file, error in self._folders.finish(self._dresser):
-            self.report.skipped += 1
-            self._context.monitor.warn(
-                f"cannot set the attributes of {self._shown(file)}: {error.strerror}"
-            )
+            self._losses.refuse_looks(file, error)
         self._tell_of_xattrs()
-        self._tell_of_damage()
+        self._losses.tell_of_damage()
 
     def _tasks(self, selection: Selection, filler: Filler) -> "Iterator[Task | Window]":
         """All that is to be done; a window behind its tasks.
@@ -206,7 +195,7 @@ class _Restore:
         pouring: Iterable[Task] = (partial(self._pourer.pour, files, r) for r in runs)
         if self._context.store.extras.ranges is not None:
             turns = Turns(runs)
-            pouring = [_Turn(turns, self._pourer, files) for _ in runs]
+            pouring = [Turn(turns, self._pourer, files) for _ in runs]
         empty: list[FileJob | SpecialJob] = [
             f for f in files if not f.size and not f.done
         ]
@@ -227,97 +216,22 @@ class _Restore:
         self, files: list[FileJob], segments: list[Segment]
     ) -> list[Segment]:
         """The segments of files that are not there already."""
-        self._do(partial(self._pourer.find, each) for each in batches(files))
+        self._queue.run(partial(self._pourer.find, each) for each in batches(files))
         return [s for s in segments if not files[s[2]].done]
 
-    def _do(self, tasks: "Iterable[Task | Window]") -> None:
-        """Do tasks in threads, a few at a time, and tell what came of them.
-
-        None of them goes on after this, however it ends.
-        """
-        waiting: deque[tuple[Task, Future[Outcome]] | Window] = deque()
-        try:
-            for task in tasks:
-                if isinstance(task, Window):
-                    waiting.append(task)
-                else:
-                    waiting.append((task, self._threads.submit(task)))
-                if len(waiting) > 2 * self._settings.threads:
-                    self._end(waiting[0])
-                    waiting.popleft()
-            while waiting:
-                self._end(waiting[0])
-                waiting.popleft()
-        except BaseException:
-            futures = [each[1] for each in waiting if not isinstance(each, Window)]
-            wait([future for future in futures if not future.cancel()])
-            raise
-
-    def _end(self, doing: tuple[Task, Future[Outcome]] | Window) -> None:
-        if isinstance(doing, Window):
-            self._close(doing)
-            return
-        task, future = doing
-        outcome = future.result()
-        while outcome.frozen:
-            self._count(outcome)
-            self._thaw_again(outcome.frozen)
-            outcome = self._threads.submit(task).result()
-        self._count(outcome)
-
-    def _count(self, outcome: Outcome) -> None:
-        report = self.report
-        report.files += outcome.files
-        report.paths += outcome.files + outcome.specials
-        for file, error in outcome.failed:
-            self._refuse(file, error)
-        self._context.monitor.progress(Progress("restore", report.files, None, "files"))
-
     def _link(self, first: bytes, file: bytes) -> None:
-        if first in self._failed:
-            self._refuse(file, OSError(0, "the file that it is a link to is missing"))
+        if first in self._losses:
+            self._losses.refuse(
+                file, OSError(0, "the file that it is a link to is missing")
+            )
             return
         try:
             make_hard_link(first, file, self._names)
         except OSError as e:
-            self._refuse(file, e)
+            self._losses.refuse(file, e)
             return
         self.report.files += 1
         self.report.paths += 1
-
-    def _refuse(self, file: bytes, error: Exception) -> None:
-        """A path cannot be restored: go on, unless no other can be, either."""
-        check_hope(file, error)
-        self._failed.add(file)
-        self.report.skipped += 1
-        what = f"cannot restore {self._shown(file)}"
-        if isinstance(error, OSError):
-            self._context.monitor.warn(f"{what}: {error.strerror}")
-            return
-        self._damaged.append((self._shown(file), error))
-        self._context.monitor.warn(f"{what}: {error}")
-
-    def _shown(self, file: bytes) -> str:
-        path = self._above + file[len(self._root) :]
-        return path.lstrip(b"/").decode("utf-8", "backslashreplace") or "."
-
-    def _thaw_again(self, name: str) -> None:
-        """It was readable when the restore began, and was sealed since.
-
-        The listing may not know yet; so this looks at it a while later.
-        """
-        context = self._context
-        thaw = context.store.extras.thaw
-        if thaw is None or self._thaws[name] == _THAWS:
-            raise Frozen(
-                f"{name} is sealed, again and again",
-                hint="Look at the store: something seals it as soon as it is thawed.",
-                name=name,
-            )
-        self._thaws[name] += 1
-        context.monitor.warn(f"{name} was sealed again; thawing it once more")
-        context.clock.sleep_s(POLL_S)
-        thaw_and_wait(thaw, [name], context.cache, context.clock, context.monitor)
 
     def _tell_of_xattrs(self) -> None:
         if error := self._dresser.refused:
@@ -325,34 +239,6 @@ class _Restore:
                 f"some extended attributes could not be set: {error.strerror}",
                 "Restore as root, or to a file system that has them.",
             )
-
-    def _tell_of_damage(self) -> None:
-        if not self._damaged:
-            return
-        shown, error = self._damaged[0]
-        count = format_count(len(self._damaged), "path")
-        raise ArchiveDamaged(
-            f"{count} could not be restored, such as {shown}: {error}",
-            hint="All others were.  The warnings above name each; look for another "
-            "copy of the volume.",
-        ) from error
-
-
-class _Turn:
-    """One run, whichever it is: it is chosen when a thread has time for it."""
-
-    def __init__(self, turns: Turns, pourer: Pourer, files: Sequence[FileJob]) -> None:
-        self._turns, self._pourer, self._files = turns, pourer, files
-        self._run: Run | None = None
-
-    def __call__(self) -> Outcome:
-        if self._run:  # again, as its volume was frozen
-            return self._pourer.pour(self._files, self._run)
-        file, self._run = self._turns.take()
-        try:
-            return self._pourer.pour(self._files, self._run)
-        finally:
-            self._turns.end(file)
 
 
 def _check_key(context: Context, plan: NativeRestorePlan) -> None:
