@@ -26,10 +26,9 @@ from tiered.engine.native.pack import (
     MakingSums,
     SetPacker,
     WaitingSums,
-    Xattrs,
-    read_xattrs,
 )
 from tiered.engine.native.signatures import ChainSums
+from tiered.engine.native.xattrs import Xattrs
 from tiered.engine.spool import scratch_errors, scratch_file
 from tiered.errors import SourceError
 from tiered.rsync import compare as comparing
@@ -121,7 +120,8 @@ class LargeFiles:
                 return
             settled = status.st_ctime < self.packer.set_end_s - _SETTLED_S
             may_skip = settled and bool(row.columns.flags[row.at] & SPARSE)
-            file = _File(fd, change, row, status, read_xattrs(fd), may_skip)
+            xattrs = self.packer.xattrs(fd, change.path)
+            file = _File(fd, change, row, status, xattrs, may_skip)
             if not self._as_delta(file) and not self._as_known(file):
                 self._whole(file)
             if file.changed():

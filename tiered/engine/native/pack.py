@@ -25,6 +25,7 @@ from tiered.engine.native.rows import RowWriter
 from tiered.engine.native.signatures import SignatureWriter
 from tiered.engine.native.tree import OwnerTable
 from tiered.engine.native.volumes import VolumeWriter
+from tiered.engine.native.xattrs import Xattrs, read_xattrs
 from tiered.engine.pack import Tally
 from tiered.engine.scan import Unreadable
 from tiered.monitor import Monitor, Progress
@@ -47,8 +48,6 @@ _PIECES_WAITING = 32
 """Of one file; no more than there is room for before zstd, as a rule."""
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TYPES = {kind.value[0]: kind for kind in FileType}
-
-Xattrs = dict[bytes, bytes]
 
 
 class MakingSums:
@@ -151,7 +150,7 @@ class SetPacker:
             return
         xattrs: Xattrs = {}
         if kind is FileType.DIRECTORY:
-            xattrs = read_xattrs(self.root + b"/" + change.path)
+            xattrs = self.xattrs(self.root + b"/" + change.path, change.path)
         header = self.headers.pack(
             Role.SNAPSHOT,
             change.path,
@@ -179,7 +178,7 @@ class SetPacker:
             fd = os.open(self.root + b"/" + path, OPEN_FLAGS)
             try:
                 data = os.read(fd, size + 1)
-                xattrs = read_xattrs(fd)
+                xattrs = self.xattrs(fd, path)
             finally:
                 os.close(fd)
         except OSError as e:
@@ -247,7 +246,7 @@ class SetPacker:
         """A regular file whose content is as it was."""
         content = old.places.hash(old.at)
         size = old.columns.sizes[old.at]
-        xattrs = read_xattrs(self.root + b"/" + change.path)
+        xattrs = self.xattrs(self.root + b"/" + change.path, change.path)
         found = Found(change.path, self.renumbered(old.places.extents(old.at)))
         self._refer(change, row, Role.COPY, found, content, size, xattrs)
 
@@ -271,6 +270,10 @@ class SetPacker:
         self.add_to_run(self.headers.pack(Role.DELETED, path), b"")
         self.rows.gone(path)
         self.tally.deleted += 1
+
+    def xattrs(self, file: int | bytes, path: bytes) -> Xattrs:
+        """What is stored of the extended attributes of `file`, which is at `path`."""
+        return read_xattrs(file, path, self.monitor)
 
     def header(
         self,
@@ -379,14 +382,3 @@ class SetPacker:
     def skip_unreadable(self, item: Unreadable) -> None:
         self.tally.skipped += 1
         self.monitor.warn(f"cannot read {show_path(item.path)}: {item.reason}")
-
-
-def read_xattrs(file: int | bytes) -> Xattrs:
-    """Extended attributes; none where the file system knows none."""
-    try:
-        names = os.listxattr(file)
-        if not names:
-            return {}
-        return {os.fsencode(name): os.getxattr(file, name) for name in names}
-    except OSError:
-        return {}
