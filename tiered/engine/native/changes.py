@@ -20,8 +20,9 @@ from tiered.archive.paths import join_path
 from tiered.engine.native.state import order_key
 from tiered.engine.scan import Unreadable
 
-_RUN = 256
-"""Rows that are compared at once."""
+_RUNS = (256, 16)
+"""Rows that are compared at once; fewer where some differ."""
+_LEAST_RUN = _RUNS[-1]
 _HARDLINK = FileType.HARDLINK.value[0]
 _PLAIN = bytes((REGULAR, FileType.DIRECTORY.value[0], FileType.FIFO.value[0]))
 """Types of which fixed columns say everything."""
@@ -139,32 +140,42 @@ def _skip_below(state: _State, path: bytes) -> Iterator[Change]:
 
 def _compare(batch: Columns, state: _State, before_ns: int) -> Iterator[Change]:
     places = Places(batch)
-    at = 0
+    at = passed = 0
     while at < len(batch):
         if not state.settle():
             yield Change(What.NEW, batch.paths[at], Row(batch, places, at), None)
             at += 1
             continue
-        count = min(_RUN, len(batch) - at, len(state.columns) - state.at)
+        if at >= passed:
+            rows = _count_equal(batch, at, state, before_ns)
+            at += rows
+            state.at += rows
+            if rows:
+                continue
+            passed = at + _LEAST_RUN  # one of these differs
+        path, other = batch.paths[at], state.columns.paths[state.at]
+        if path == other:
+            new, old = Row(batch, places, at), state.row()
+            if what := _difference(new, old, before_ns):
+                yield Change(what, path, new, None if what is What.NEW else old)
+            at += 1
+            state.at += 1
+        elif order_key(path) < order_key(other):
+            yield Change(What.NEW, path, Row(batch, places, at), None)
+            at += 1
+        else:
+            yield Change(What.GONE, other, None, state.row())
+            state.at += 1
+
+
+def _count_equal(batch: Columns, at: int, state: _State, before_ns: int) -> int:
+    """How many rows are equal, if a whole run of them is; else 0."""
+    most = min(len(batch) - at, len(state.columns) - state.at)
+    for run in _RUNS:
+        count = min(run, most)
         if _runs_equal(batch, at, state.columns, state.at, count, before_ns):
-            at += count
-            state.at += count
-            continue
-        stop = at + count
-        while at < stop and state.settle():
-            path, other = batch.paths[at], state.columns.paths[state.at]
-            if path == other:
-                new, old = Row(batch, places, at), state.row()
-                if what := _difference(new, old, before_ns):
-                    yield Change(what, path, new, None if what is What.NEW else old)
-                at += 1
-                state.at += 1
-            elif order_key(path) < order_key(other):
-                yield Change(What.NEW, path, Row(batch, places, at), None)
-                at += 1
-            else:
-                yield Change(What.GONE, other, None, state.row())
-                state.at += 1
+            return count
+    return 0
 
 
 def _runs_equal(
