@@ -19,7 +19,7 @@ from tiered.engine.native.sealing import check_sealing
 from tiered.engine.scan import OwnerNames, scan
 from tiered.engine.sets import check_volumes, read_manifest
 from tiered.engine.written import SourceTree, WrittenSet
-from tiered.errors import ConfigError, NoBackup, StoreMissing
+from tiered.errors import AlreadyExists, ConfigError, NoBackup, StoreMissing
 
 if TYPE_CHECKING:  # a run needs one of the two styles
     from tiered.engine.duplicity_set import DuplicitySettings
@@ -158,7 +158,13 @@ def run_backup(context: Context, request: BackupRequest) -> BackupReport:
         owners=request.owners,
     )
     write = _native if plan.set_id.style is Style.TIERED else _duplicity
-    written = write(context, collection, plan, request, source)
+    try:
+        written = write(context, collection, plan, request, source)
+    except AlreadyExists:
+        # another machine writes a set of this name: `cleanup` here must not take
+        # its objects for ours
+        context.cache.journal_remove([str(plan.set_id)])
+        raise
     return BackupReport(
         set_id=plan.set_id,
         tally=written.tally,
