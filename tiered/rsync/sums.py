@@ -65,6 +65,12 @@ def cover_len(block_len: int) -> int:
     return max(BLOCK_BYTES, block_len)
 
 
+def most_sums_bytes(size_bytes: int) -> tuple[int, int]:
+    """What signature and `blocks` of a file of `size_bytes` have at most."""
+    entries = ENTRY_BYTES * -(-size_bytes // _LEAST_BLOCK_LEN)
+    return HEADER_BYTES + entries, SUM_BYTES * -(-size_bytes // BLOCK_BYTES)
+
+
 class SumBytes(Protocol):
     """Many sums, joined: `bytes`, or a file of which parts are read."""
 

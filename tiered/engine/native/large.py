@@ -159,7 +159,7 @@ class LargeFiles:
         old_size, old_hash = old.columns.sizes[old.at], old.places.hash(old.at)
         if min(old_size, file.size) < LARGE_BYTES:
             return False
-        before = self.sums.find(split_path(file.change.path), old_hash)
+        before = self.sums.find(split_path(file.change.path), old_hash, old_size)
         if before is None:
             return False
         found = compare(

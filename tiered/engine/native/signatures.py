@@ -16,12 +16,14 @@ from tiered.codec.frames import (
 )
 from tiered.engine.native.kept_sums import KeptSums
 from tiered.errors import ArchiveDamaged
-from tiered.rsync.sums import SumBytes, Sums, cut_sums
+from tiered.rsync.sums import SumBytes, Sums, cut_sums, most_sums_bytes
 
 _FRAME_BYTES = 1 << 20
 _LEVEL = 1
 """Sums do not compress; their headers do."""
 _HASH_BYTES = 32
+_ROLES = (Role.SIGNATURE, Role.BLOCKS)
+"""What there is of a file, in this order."""
 
 
 class SignatureWriter:
@@ -83,23 +85,29 @@ class _SetSignatures:
         self._members: Iterator[Member] = read_sums(FrameStream(file))
         self._next = next(self._members, None)
 
-    def find(self, path: PathKey) -> tuple[bytes, Sums] | None:
-        """The BLAKE3 of a path's content, and its sums, if they are there.
-
-        Paths must be asked for in order.
-        """
+    def find(self, path: PathKey, content: bytes, size_bytes: int) -> Sums | None:
+        """As `ChainSums.find`; sums that are of other content are not read."""
         while self._next is not None and self._next.path < path:
             self._next = next(self._members, None)
-        content = b""
-        found: dict[Role, KeptSums] = {}
+        most_signature, most_blocks = most_sums_bytes(size_bytes)
+        found: list[KeptSums | None] = []
+        is_it = False
         while self._next is not None and self._next.path == path:
-            if self._next.role is Role.BLOCKS:
-                content = self._content(self._next)
-            found[self._next.role] = self._read(self._next)
+            member = self._next
+            if member.role is Role.SIGNATURE:
+                found.append(self._read(member, most_signature))
+            elif is_it := self._content(member) == content:
+                found.append(self._read(member, most_blocks + _HASH_BYTES))
             self._next = next(self._members, None)
-        if len(found) < 2:
+        if not is_it or len(found) < len(_ROLES):
             return None
-        return content, Sums(found[Role.SIGNATURE], found[Role.BLOCKS])
+        signature, blocks = found
+        if signature is None or blocks is None:
+            shown = show_path(path)
+            raise ArchiveDamaged(
+                f"the signature of {shown} is not that of {size_bytes} bytes"
+            )
+        return Sums(signature, blocks)
 
     def _content(self, member: Member) -> bytes:
         if member.size < _HASH_BYTES:
@@ -108,7 +116,10 @@ class _SetSignatures:
             )
         return member.body.read(_HASH_BYTES)
 
-    def _read(self, member: Member) -> KeptSums:
+    def _read(self, member: Member, most_bytes: int) -> KeptSums | None:
+        """The sums that are not read yet; None if there are more than may be."""
+        if member.size > most_bytes:
+            return None
         sums = KeptSums(self._scratch)
         while data := member.body.read(_FRAME_BYTES):
             sums.extend(data)
@@ -134,11 +145,12 @@ class ChainSums:
         self._stack = ExitStack()
         self._sets: list[_SetSignatures] | None = None
 
-    def find(self, path: PathKey, content: bytes) -> Sums | None:
-        """The sums of the version of `path` that has this BLAKE3; None if nobody
-        kept them: the file was small, or came to its path as a copy.
+    def find(self, path: PathKey, content: bytes, size_bytes: int) -> Sums | None:
+        """The sums of the version of `path` that has this BLAKE3 and size; None if
+        nobody kept them: the file was small, or came to its path as a copy.
 
         Raises:
+            ArchiveDamaged: They are longer than those of such a file can be.
             ArchiveDamaged, StoreError, PassphraseError: Signatures of the chain
                 could not be read.
             ScratchError: The folder is missing, full or read-only.
@@ -150,9 +162,8 @@ class ChainSums:
                 _SetSignatures(file, self._scratch) for file in reversed(files)
             ]
         for each in self._sets:
-            found = each.find(path)
-            if found and found[0] == content:
-                return found[1]
+            if found := each.find(path, content, size_bytes):
+                return found
         return None
 
     def close(self) -> None:
