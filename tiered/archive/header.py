@@ -23,7 +23,7 @@ from tiered.archive.columns import (
 )
 from tiered.archive.fileinfo import FileType
 from tiered.archive.pax import pack_records
-from tiered.archive.tar import padding
+from tiered.archive.tar import padding, split_name
 from tiered.errors import ArchiveDamaged
 
 EXTENDED = b"x"
@@ -131,7 +131,7 @@ class HeaderTemplate:
         self, name: bytes, size: int, mtime_ns: int, extra: Extra
     ) -> bytes:
         records = dict(self._records)
-        prefix, short = _split_name(name)
+        prefix, short = split_name(name)
         if short is None:
             records[b"path"] = name
             prefix, short = b"", _shown(name)
@@ -297,18 +297,6 @@ def _pack_extended(records: Mapping[bytes, bytes]) -> bytes:
     template = HeaderTemplate(EXTENDED, 0o600, NOBODY)
     header = template.pack(b"././@PaxHeader", len(body), 0, NOTHING)
     return header + body + padding(len(body))
-
-
-def _split_name(name: bytes) -> tuple[bytes, bytes | None]:
-    """Prefix and name for a header; a name of None does not fit."""
-    if not name.isascii():
-        return b"", None
-    if len(name) <= 100:
-        return b"", name
-    cut = name.rfind(b"/", 0, 156)
-    if cut > 0 and 0 < len(name) - cut - 1 <= 100:
-        return name[:cut], name[cut + 1 :]
-    return b"", None
 
 
 def _shown(name: bytes) -> bytes:

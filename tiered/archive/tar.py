@@ -59,7 +59,7 @@ class Member:
 def pack_header(member: Member) -> bytes:
     """The header blocks of a member: 512 bytes, with pax blocks before if needed."""
     pax: dict[bytes, bytes] = {}
-    prefix, name = _split_name(member.name)
+    prefix, name = split_name(member.name)
     if name is None:
         pax[b"path"] = member.name
         prefix, name = b"", _ascii(member.name)[:100]
@@ -172,7 +172,7 @@ def read_members(stream: Readable) -> Iterator[tuple[Member, Body]]:
         body.skip()
 
 
-def _split_name(name: bytes) -> tuple[bytes, bytes | None]:
+def split_name(name: bytes) -> tuple[bytes, bytes | None]:
     """Prefix and name for a ustar header; a name of None does not fit."""
     if not name.isascii():
         return b"", None

@@ -131,6 +131,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env={},  # nothing there concerns it, and a passphrase may stand there
                 pass_fds=[fd],
                 start_new_session=True,  # no key of the terminal ends it before us
             )
