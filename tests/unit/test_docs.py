@@ -105,6 +105,13 @@ def test_decisions_have_a_number_of_their_own() -> None:
         assert headings(file)[0].startswith(f"{number}. ")
 
 
+def test_decisions_say_what_they_decide() -> None:
+    for file in (ROOT / "docs/decisions").glob("*.md"):
+        _, _, status, decides, *_ = file.read_text().splitlines()
+        assert re.match(r"- Status: \w+, 20\d\d-\d\d-\d\d", status), file
+        assert decides.startswith("- Decides: "), file
+
+
 @each_text
 def test_every_relative_link_leads_somewhere(text: Path) -> None:
     for target in LINK.findall(text.read_text()):
