@@ -55,6 +55,7 @@ PLACES = {
     "manifest of full": "hot/*full*manifest*",
     "manifest of inc": "hot/*inc*manifest*",
 }
+DUPLICITY = ("--style", "duplicity")
 BAD_VOLUME = {"archive-damaged", "object-corrupt"}
 BAD_HOT = {"archive-damaged", "object-corrupt", "passphrase-wrong"}
 """gpg cannot tell some changes of the first bytes from a wrong passphrase."""
@@ -62,7 +63,8 @@ BAD_HOT = {"archive-damaged", "object-corrupt", "passphrase-wrong"}
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    return make(Machine(root=tmp_path_factory.mktemp("plain") / "machine"))
+    root = tmp_path_factory.mktemp("plain") / "machine"
+    return make(Machine(root=root, options=(*DUPLICITY, "--no-encryption")))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     root = tmp_path_factory.mktemp("encrypted") / "machine"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PASSPHRASE", PASSPHRASE)
-        return make(Machine(root=root, options=()))
+        return make(Machine(root=root, options=DUPLICITY))
 
 
 def make(machine: Machine) -> Machine:
@@ -293,7 +295,7 @@ class TestKnownLimits:
         what lies before from a restore of one folder.  A restore of everything
         is right, as it reads all volumes.
         """
-        options = ("--no-encryption", "--no-compression")
+        options = (*DUPLICITY, "--no-encryption", "--no-compression")
         machine = Machine(root=tmp_path / "machine", options=options)
         (machine.source / "d").mkdir()
         noise = random.Random(2).randbytes(15 * 65_536 - 1)  # ends with the volume
@@ -315,7 +317,7 @@ class TestKnownLimits:
         """Nothing tells that a sum is another one.  The block then matches nothing
         and is stored again: the inc is larger, and right.
         """
-        options = ("--no-encryption", "--no-compression")
+        options = (*DUPLICITY, "--no-encryption", "--no-compression")
         machine = Machine(root=tmp_path / "machine", options=options)
         make_source(machine.source, 1)
         machine.run("full", "SOURCE", "URL").succeeded()
