@@ -199,7 +199,7 @@ MEASURED = """
 import sys
 from pathlib import Path
 from contrib.bench.measure import Command, measure
-hold = "import time; x = bytearray(60 << 20); time.sleep(0.4)"
+hold = "import time; x = bytearray(60 << 20); time.sleep(1.2)"
 script = f"python3 -c '{hold}' & python3 -c '{hold}'; wait"
 cost = measure([Command(words=["sh", "-c", script])], {"PATH": "/usr/bin:/bin"},
                Path(sys.argv[1]))

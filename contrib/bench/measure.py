@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Final
 
 TIMEOUT_S: Final = 3600.0
-_SAMPLE_S: Final = 1.0
+_SAMPLE_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
