@@ -81,8 +81,8 @@ class FrameUnpacker:
 def library_decompress() -> Callable[[], Decompress] | None:
     """What a `FrameUnpacker` takes: None if the library cannot be seen."""
     try:
+        # the module is private, so untyped, and all that tells where the library is
         library = ctypes.CDLL(zstd._zstd.__file__)  # type: ignore[attr-defined]
-        # its module is private, and all that tells where the library is
         return _Library(library).new
     except (AttributeError, OSError):
         return None

@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from blake3 import blake3
 
@@ -87,6 +87,13 @@ class _File:
             then.st_ctime_ns,
             then.st_size,
         )
+
+
+class _Body(Protocol):
+    """What is stored in pieces: a file, or its delta."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes; fewer than `size` only at the end."""
 
 
 @dataclass(slots=True)
@@ -218,7 +225,7 @@ class LargeFiles:
         return literals.digest() == found.literal_hash
 
     def _put_pieces(
-        self, file: _File, role: Role, body: BinaryIO, piece_bytes: int
+        self, file: _File, role: Role, body: _Body, piece_bytes: int
     ) -> list[Extent]:
         """Store a body in pieces; where they lie, of volumes by our numbers."""
         places: list[Extent] = []
@@ -262,7 +269,7 @@ class LargeFiles:
         places = self._put_pieces(
             file,
             Role.SNAPSHOT,
-            source,  # type: ignore[arg-type]  # only `read` is used
+            source,
             packer.piece_bytes,
         )
         content = source.hash.digest()
@@ -318,7 +325,7 @@ class _Reading:
         return data
 
 
-def _chunks(body: BinaryIO, most: int) -> Iterator[bytes]:
+def _chunks(body: _Body, most: int) -> Iterator[bytes]:
     left = most
     while left and (data := body.read(min(left, READ_BYTES))):
         left -= len(data)

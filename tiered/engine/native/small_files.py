@@ -153,7 +153,7 @@ class _Process:
             raise AssertionError("there are pipes")
         try:
             send(put, order)
-            answer: Answer | None = receive(get)  # type: ignore[assignment]
+            answer: Answer | None = receive(get)
         except (OSError, EOFError, ValueError):
             return None
         return answer

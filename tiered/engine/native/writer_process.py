@@ -8,7 +8,7 @@ processes see.  It knows no store and no key, and ends when its input does.
 import marshal
 import mmap
 import struct
-from typing import IO
+from typing import IO, Any
 
 from tiered.archive.columns import Xattrs
 from tiered.engine.native.files import Dresser, FileJob, FileWriter, TemporaryNames
@@ -35,7 +35,7 @@ def send(stream: IO[bytes], message: Order | Answer) -> None:
     stream.flush()
 
 
-def receive(stream: IO[bytes]) -> object:
+def receive(stream: IO[bytes]) -> Any:  # who reads knows what it waits for
     """The next message; None if there is no other.
 
     Raises:
@@ -77,4 +77,4 @@ def serve(memory_fd: int, size: int, get: IO[bytes], put: IO[bytes]) -> None:
     writer = FileWriter(TemporaryNames(), dresser)
     memory = memoryview(mmap.mmap(memory_fd, size, prot=mmap.PROT_READ))
     while (order := receive(get)) is not None:
-        send(put, write_files(writer, dresser, memory, order))  # type: ignore[arg-type]
+        send(put, write_files(writer, dresser, memory, order))
