@@ -14,13 +14,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from tiered.archive.filename import ObjectName
 from tiered.codec.codec import Decoder
 from tiered.engine.context import Context
-from tiered.engine.spool import scratch_errors, scratch_file
+from tiered.engine.spool import scratch_file
 from tiered.errors import (
     ArchiveDamaged,
     Corrupt,
@@ -123,7 +122,7 @@ def _hot_file(
             yield file
         return
     with scratch_file(context.scratch) as file:
-        download(context, name.name, file, context.scratch, expected, check_file)
+        download(context, name.name, file, expected, check_file)
         remember(context, name.name, file)
         file.seek(0)
         yield file
@@ -155,7 +154,7 @@ def _cold_file(
     with scratch_file(context.scratch) as file:
         for attempt in range(_THAWS + 1):
             try:
-                download(context, name.name, file, context.scratch, expected)
+                download(context, name.name, file, expected)
                 break
             except StoreError as e:
                 sealed = e.retry is Retry.THAW
@@ -170,13 +169,13 @@ def download(
     context: Context,
     name: str,
     target: BinaryIO,
-    folder: Path,
     expected: Expected,
     check: Callable[[BinaryIO], None] | None = None,
 ) -> None:
     """Copy an object into `target`, from the first copy that is right.
 
     Args:
+        target: As `scratch_file` makes them.
         check: Raises ArchiveDamaged or PassphraseError if the bytes cannot be
             right.  With several copies it alone counts, as what the listing
             says is true of one of them, perhaps of the bad one.
@@ -186,7 +185,7 @@ def download(
     """
     copies = context.store.extras.copies
     if copies is None:
-        _copy(context.store.get(name), target, folder, expected, name)
+        _copy(context.store.get(name), target, expected, name)
         if check:
             check(target)
         return
@@ -195,7 +194,7 @@ def download(
     failed: dict[str, TieredError] = {}
     for label in labels:
         try:
-            _copy(copies.get_copy(name, label), target, folder, known, name)
+            _copy(copies.get_copy(name, label), target, known, name)
             if check:
                 check(target)
         except (StoreError, ArchiveDamaged, PassphraseError) as e:
@@ -216,24 +215,20 @@ def download(
 def _copy(
     stream: BinaryIO,
     target: BinaryIO,
-    folder: Path,
     expected: Expected | None,
     name: str,
 ) -> None:
     sha1 = hashlib.sha1(usedforsecurity=False)
     md5 = hashlib.md5(usedforsecurity=False)
-    with scratch_errors(folder):
-        target.seek(0)
-        target.truncate()
+    target.seek(0)
+    target.truncate()
     with stream:
         while chunk := stream.read(_COPY_BYTES):
             sha1.update(chunk)
             md5.update(chunk)
-            with scratch_errors(folder):
-                target.write(chunk)
-    with scratch_errors(folder):
-        target.flush()
-        size = target.tell()
+            target.write(chunk)
+    target.flush()
+    size = target.tell()
     if expected is None or expected.sha1 == sha1.hexdigest():
         return
     if size != expected.size:

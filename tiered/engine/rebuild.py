@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from tiered.archive.tar import Readable
 from tiered.engine.merge import Version
-from tiered.engine.spool import scratch_errors, scratch_file
+from tiered.engine.spool import scratch_file
 from tiered.rsync import patch
 
 _COPY_BYTES = 1 << 20
@@ -42,9 +42,6 @@ def _chunks(body: Readable) -> Iterator[bytes]:
 
 def _stored(data: Iterator[bytes], scratch: Path, stack: ExitStack) -> BinaryIO:
     file = stack.enter_context(scratch_file(scratch))
-    for chunk in data:
-        with scratch_errors(scratch):
-            file.write(chunk)
-    with scratch_errors(scratch):
-        file.flush()
+    file.writelines(data)
+    file.flush()
     return file

@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from tiered.codec.codec import Codec
 from tiered.errors import ScratchError, SourceError
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
 _HASH_BYTES = 1 << 20
+_ELSEWHERE = "Choose another temporary directory with --tempdir."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,22 @@ def open_spool(file: BinaryIO) -> BinaryIO:
     return io.BufferedReader(_Reading(file.fileno()), _HASH_BYTES)
 
 
+def read_part(fd: int, length: int, offset: int) -> bytes:
+    """A part of a temporary or cached file; threads may share it.
+
+    Raises:
+        ScratchError: It cannot be read.
+    """
+    try:
+        return os.pread(fd, length, offset)
+    except OSError as e:
+        raise ScratchError(_unreadable(e), hint=_ELSEWHERE) from e
+
+
+def _unreadable(error: OSError) -> str:
+    return f"a temporary file cannot be read: {error.strerror}"
+
+
 class _Reading(io.RawIOBase):
     """The bytes of an open file from its beginning, with a position of its own."""
 
@@ -94,10 +114,7 @@ class _Reading(io.RawIOBase):
         try:
             count = os.preadv(self._fd, [buffer], self._position)
         except OSError as e:
-            raise SourceError(
-                f"a temporary file cannot be read: {e.strerror}",
-                hint="Choose another temporary directory with --tempdir.",
-            ) from e
+            raise SourceError(_unreadable(e), hint=_ELSEWHERE) from e
         self._position += count
         return count
 
@@ -152,11 +169,47 @@ class SpoolFile:
 def scratch_file(folder: Path) -> Iterator[BinaryIO]:
     """A nameless temporary file, gone at the end of the block.
 
+    Its own methods raise ScratchError, so that no other OSError in the block is
+    taken for one of the folder.
+
     Raises:
         ScratchError: The folder is missing, full or read-only.
     """
-    with scratch_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
+    file = io.BufferedRandom(_Scratch(folder))
+    try:
         yield file
+    finally:
+        with suppress(ScratchError):  # nobody misses what was not written yet
+            file.close()
+
+
+class _Scratch(io.FileIO):
+    """A nameless file that says of its errors what they are errors of."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with (
+            scratch_errors(folder),
+            tempfile.TemporaryFile(dir=folder, buffering=0) as file,
+        ):
+            super().__init__(os.dup(file.fileno()), "r+b")
+
+    def write(self, data: "ReadableBuffer", /) -> int | None:  # type: ignore[override]
+        # typeshed takes a raw file for a BinaryIO, which never writes nothing
+        with scratch_errors(self._folder):
+            return super().write(data)
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
+        with scratch_errors(self._folder):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with scratch_errors(self._folder):
+            return super().readall()
+
+    def truncate(self, size: int | None = None, /) -> int:
+        with scratch_errors(self._folder):
+            return super().truncate(size)
 
 
 @contextmanager

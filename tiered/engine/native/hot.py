@@ -26,7 +26,7 @@ from tiered.archive.set_manifest import (
 from tiered.codec.frames import FrameSize, unpack_frame
 from tiered.engine.context import Context
 from tiered.engine.fetch import cache_optional, download, expect
-from tiered.engine.spool import scratch_errors, scratch_file
+from tiered.engine.spool import read_part, scratch_file
 from tiered.errors import ArchiveDamaged, Corrupt
 from tiered.store import Entry
 
@@ -108,7 +108,7 @@ def index_reader(file: BinaryIO) -> IndexReader:
     """Reads an index from an open file; threads may share it."""
     fd = file.fileno()
     return IndexReader(
-        lambda at, size: os.pread(fd, size, at), os.fstat(fd).st_size, _unpack
+        lambda at, size: read_part(fd, size, at), os.fstat(fd).st_size, _unpack
     )
 
 
@@ -148,7 +148,7 @@ def opened_hot(
             check_plain(plain)
 
         known = expect(entry)
-        download(context, name.name, sealed, context.scratch, known, check)
+        download(context, name.name, sealed, known, check)
         sealed.close()
         remember_opened(context, name.name, entry.size, plain)
         plain.seek(0)
@@ -182,14 +182,11 @@ def _check_hash(file: BinaryIO, name: str, expected: StoredObject | None) -> Non
 
 def _open(context: Context, file: BinaryIO, name: ObjectName, plain: BinaryIO) -> None:
     reader = context.envelope_for(name.suffix).open_stream(file, name.name)
-    with scratch_errors(context.scratch):
-        plain.seek(0)
-        plain.truncate()
+    plain.seek(0)
+    plain.truncate()
     while chunk := reader.read(_COPY_BYTES):
-        with scratch_errors(context.scratch):
-            plain.write(chunk)
-    with scratch_errors(context.scratch):
-        plain.flush()
+        plain.write(chunk)
+    plain.flush()
 
 
 def _there(backup_set: BackupSet, name: ObjectName | None, what: str) -> ObjectName:

@@ -20,7 +20,7 @@ from tiered.codec.frames import pack_frame
 from tiered.engine.context import Context
 from tiered.engine.fetch import cache_optional
 from tiered.engine.native.hot import index_reader, open_index
-from tiered.engine.spool import scratch_errors, scratch_file
+from tiered.engine.spool import scratch_file
 from tiered.errors import ScratchError
 
 INDEX_LEVEL = 3
@@ -70,8 +70,7 @@ def chain_index(
             for each in chain.sets
         ]
         merged = stack.enter_context(scratch_file(context.scratch))
-        with scratch_errors(context.scratch):
-            merge_indexes(readers, merged)
+        merge_indexes(readers, merged)
         yield index_reader(merged)
 
 

@@ -1,6 +1,5 @@
 """Volumes that are fetched whole: where a range is not right, or not to be had."""
 
-import os
 from contextlib import ExitStack
 from threading import Lock
 from typing import BinaryIO
@@ -10,7 +9,7 @@ from blake3 import blake3
 from tiered.engine.context import Context
 from tiered.engine.fetch import Expected, download
 from tiered.engine.native.known_volumes import ColdVolume
-from tiered.engine.spool import scratch_file
+from tiered.engine.spool import read_part, scratch_file
 from tiered.errors import ArchiveDamaged, Corrupt, NotFound
 
 BAD = (ArchiveDamaged, Corrupt, NotFound)
@@ -49,7 +48,7 @@ class WholeVolumes:
             if self._must_do:
                 self._fetch(volume)
             if found := self._files.get(volume.name.name):
-                return os.pread(found[0].fileno(), length, start)
+                return read_part(found[0].fileno(), length, start)
         return None
 
     def fetch(self, volume: ColdVolume) -> None:
@@ -97,4 +96,4 @@ def _download(context: Context, volume: ColdVolume, file: BinaryIO) -> None:
             )
 
     size = Expected(size=known.size)
-    download(context, name, file, context.scratch, size, check)
+    download(context, name, file, size, check)

@@ -91,7 +91,7 @@ class Draft:
         file: A scratch file of its own.
 
     Raises (every method):
-        OSError: The scratch file cannot be used.
+        ScratchError: The scratch file cannot be used.
     """
 
     def __init__(self, file: BinaryIO) -> None:

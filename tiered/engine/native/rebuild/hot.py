@@ -17,7 +17,7 @@ from tiered.codec.frames import FrameStream
 from tiered.engine.context import Context
 from tiered.engine.fetch import download, expect
 from tiered.engine.native.hot import check_manifest_size, index_reader
-from tiered.engine.spool import open_spool, scratch_errors, scratch_file
+from tiered.engine.spool import open_spool, scratch_file
 from tiered.errors import ArchiveDamaged, Corrupt, NotFound
 from tiered.store import Entry
 
@@ -44,7 +44,7 @@ def read_manifest(context: Context, name: ObjectName, entry: Entry) -> SetManife
             found.append(parse_set_manifest(reader.read(), name.set_id))
 
     with scratch_file(context.scratch) as file:
-        download(context, name.name, file, context.scratch, expect(entry), check)
+        download(context, name.name, file, expect(entry), check)
     return found[-1]
 
 
@@ -64,7 +64,7 @@ def check_object(
             raise Corrupt(f"{name} is not what its manifest says", name=name)
 
     with scratch_file(context.scratch) as file:
-        download(context, name, file, context.scratch, expect(entry), check)
+        download(context, name, file, expect(entry), check)
 
 
 def stored_object(file: BinaryIO) -> StoredObject:
@@ -108,16 +108,13 @@ class Survivor:
             with open_spool(file) as data:
                 envelope = context.envelope_for(name.suffix)
                 reader = envelope.open_stream(data, name.name)
-                with scratch_errors(context.scratch):
-                    self.plain.seek(0)
-                    self.plain.truncate()
+                self.plain.seek(0)
+                self.plain.truncate()
                 while chunk := reader.read(_COPY_BYTES):
-                    with scratch_errors(context.scratch):
-                        self.plain.write(chunk)
-            with scratch_errors(context.scratch):
-                self.plain.flush()
+                    self.plain.write(chunk)
+            self.plain.flush()
 
-        download(context, name.name, sealed, context.scratch, expect(entry), check)
+        download(context, name.name, sealed, expect(entry), check)
         self.stored = stored_object(sealed)
 
 

@@ -117,7 +117,7 @@ class SetRows:
 
     Raises (every method):
         ArchiveDamaged: A member refers to what is not there.
-        OSError: The scratch folder cannot be used.
+        ScratchError: The scratch folder cannot be used.
     """
 
     set_id: SetId

@@ -30,7 +30,7 @@ from tiered.engine.native.rebuild.volume import Thawing, VolumeFile, fetched_vol
 from tiered.engine.native.schedule import VolumeNumbers
 from tiered.engine.native.signatures import SignatureWriter
 from tiered.engine.native.state import merge_indexes, pack_block
-from tiered.engine.spool import open_spool, scratch_errors, scratch_file
+from tiered.engine.spool import open_spool, scratch_file
 from tiered.errors import ArchiveDamaged
 from tiered.rsync.sums import Sums
 
@@ -85,21 +85,20 @@ class Remaking:
         Cost: All volumes of the set are read once; for files that are stored as
             deltas also what they share with earlier sets.
         """
-        with scratch_errors(self.context.scratch):
-            draft, sums_file = Draft(self._file()), self._file()
-            sums = SignatureWriter(sums_file.write, HeaderPacker())
-            before = Before(self.before) if self.before else None
-            rows = SetRows(self.lost.id, before, draft, sums)
-            description = self._read_volumes(rows)
-            rows.finish()
-            sums.finish()
-            sums_file.flush()
-            index, signatures = self._file(), self._file()
-            self._write(draft, rows, sums_file, index, signatures)
-            state = index
-            if self.before:
-                state = self._file()
-                merge_indexes([self.before, index_reader(index)], state)
+        draft, sums_file = Draft(self._file()), self._file()
+        sums = SignatureWriter(sums_file.write, HeaderPacker())
+        before = Before(self.before) if self.before else None
+        rows = SetRows(self.lost.id, before, draft, sums)
+        description = self._read_volumes(rows)
+        rows.finish()
+        sums.finish()
+        sums_file.flush()
+        index, signatures = self._file(), self._file()
+        self._write(draft, rows, sums_file, index, signatures)
+        state = index
+        if self.before:
+            state = self._file()
+            merge_indexes([self.before, index_reader(index)], state)
         return RemadeSet(
             description=description,
             volumes=tuple(volume.object for volume in self._own.values()),

@@ -31,7 +31,7 @@ from tiered.engine.native.rebuild.remake import RemadeSet, Remaking
 from tiered.engine.native.rebuild.volume import Thawing
 from tiered.engine.native.sealed import SealedFile, SealedObject
 from tiered.engine.native.state import chain_index
-from tiered.engine.spool import scratch_errors, scratch_file
+from tiered.engine.spool import scratch_file
 from tiered.engine.upload import put_new
 from tiered.errors import NotFound, PassphraseError, TieredError
 from tiered.monitor import Progress
@@ -164,8 +164,7 @@ class _Commit:
             )
             manifest = self._manifest(signatures, index)
             text = stack.enter_context(scratch_file(context.scratch))
-            with scratch_errors(context.scratch):
-                text.write(manifest.dump())
+            text.write(manifest.dump())
             self._sealed(namer.manifest(lost.id, lost.suffix), text, stack)
             new = {name for name, _, _ in self._new}
             for each in (old.manifest, old.index, old.signatures):
@@ -242,9 +241,8 @@ class _Commit:
     def _sealed(self, name: str, plain: BinaryIO, stack: ExitStack) -> StoredObject:
         file = SealedFile(self._context.scratch, self._envelope)
         stack.callback(file.abort)
-        with scratch_errors(self._context.scratch):
-            plain.flush()
-            plain.seek(0)
+        plain.flush()
+        plain.seek(0)
         while chunk := plain.read(_COPY_BYTES):
             file.write(chunk)
         sealed = file.finish()

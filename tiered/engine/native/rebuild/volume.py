@@ -25,7 +25,7 @@ from tiered.codec.frames import (
 from tiered.cold.run import POLL_S, thaw_and_wait
 from tiered.engine.context import Context
 from tiered.engine.fetch import download, expect
-from tiered.engine.spool import open_spool, scratch_file
+from tiered.engine.spool import open_spool, read_part, scratch_file
 from tiered.errors import ArchiveDamaged, Corrupt, Frozen, Retry, StoreError
 from tiered.store import Entry
 
@@ -115,7 +115,7 @@ class VolumeFile:
     def _read_front(self) -> bytes:
         count = _HEAD_BYTES
         while True:
-            head = os.pread(self._fd, count, 0)
+            head = read_part(self._fd, count, 0)
             length = self._envelope.front_length(head)
             if length is not None:
                 return head[:length]
@@ -128,7 +128,7 @@ class VolumeFile:
         while True:
             start = ranges.size - count
             at, length = ranges.sealed_range(start, count)
-            tail = ranges.open(start, count, os.pread(self._fd, length, at))
+            tail = ranges.open(start, count, read_part(self._fd, length, at))
             try:
                 frames = parse_seek_table(tail)
             except ArchiveDamaged as e:
@@ -220,9 +220,7 @@ def fetched_volume(
     with scratch_file(context.scratch) as file:
         while True:
             try:
-                download(
-                    context, name.name, file, context.scratch, expect(entry), check
-                )
+                download(context, name.name, file, expect(entry), check)
                 break
             except StoreError as e:
                 if e.retry is not Retry.THAW:
