@@ -1,6 +1,8 @@
 """Ways into an archive, over real stores: made, used, lost, forged."""
 
 import os
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,9 +19,11 @@ from tests.keys import (
 )
 from tests.unit.age_peers import age_decrypt, pyrage_decrypt
 from tiered.archive.collection import collect
-from tiered.codec.age import X25519Identity, wrap_identity
+from tiered.codec.age import FileKey, ScryptIdentity, X25519Identity, wrap_identity
+from tiered.codec.age.header import Stanza
 from tiered.engine.native.keyobjects import KeyObjects
 from tiered.engine.native.keyring import Keyring, NewWay
+from tiered.engine.native.unlocking import Opened, Unlocking
 from tiered.engine.native.ways import (
     Way,
     add_way,
@@ -234,6 +238,36 @@ class TestUnlocking:
         wrong.prefetch()
         with pytest.raises(PassphraseError, match="does not open"):
             wrong.identity()
+
+    def test_prefetching_returns_before_it_is_unlocked(
+        self, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        may_go_on = threading.Event()
+        unwrap = ScryptIdentity.unwrap
+
+        def waits(
+            identity: ScryptIdentity, stanzas: Sequence[Stanza]
+        ) -> FileKey | None:
+            assert may_go_on.wait(60)
+            return unwrap(identity, stanzas)
+
+        monkeypatch.setattr(ScryptIdentity, "unwrap", waits)
+        ring = keyring(archive, User("one"))
+        ring.prefetch()
+        may_go_on.set()
+        assert str(ring.identity().recipient) == archive.context.cache.recipient()
+
+    def test_a_program_that_ends_does_not_wait_for_it(self) -> None:
+        threads: list[threading.Thread] = []
+
+        def fails(_: object) -> Opened:
+            threads.append(threading.current_thread())
+            raise KeyboardInterrupt
+
+        unlocking = Unlocking(fails)
+        with pytest.raises(KeyboardInterrupt):
+            unlocking.result()
+        assert [t.daemon for t in threads] == [True]
 
     def test_every_way_is_tried(self, archive: Archive) -> None:
         add_way(keyring(archive, User("one")), "person", lambda: way("two"))

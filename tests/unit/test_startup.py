@@ -59,6 +59,14 @@ def test_a_backup_loads_one_style(
     assert loaded_by(code, other) == set()
 
 
+def test_a_key_is_unlocked_before_the_rest_is_loaded() -> None:
+    slow = ("concurrent.futures", "logging", "msgspec", "tiered.engine.fetch")
+    code = "import tiered.assemble, tiered.engine.native.keyring"
+    assert loaded_by(code, (*slow, "tiered.cli.commands", "tiered.archive.index")) == (
+        set()
+    )
+
+
 @pytest.mark.parametrize("module", ["tiered.engine.backup", "jsonschema", "tenacity"])
 def test_what_is_loaded_is_seen(module: str) -> None:
     assert module in loaded_by(f"import {module}")

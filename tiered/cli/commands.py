@@ -66,13 +66,11 @@ def back_up(run: Run) -> None:
 
 
 def restore(run: Run) -> None:
+    from tiered.engine.restore import RestoreRequest, plan_restore, run_restore
+
     options = run.line.options
     url, target = run.line.words
     context = run.assembly.context(url)
-    run.assembly.unlock_ahead(url)
-    # loading takes a while, which unlocking needs anyway
-    from tiered.engine.restore import RestoreRequest, plan_restore, run_restore
-
     path = split_path(options.path.encode("utf-8", "surrogateescape"))
     plan = plan_restore(
         context, path, run.time_s(options.time), accept_loss=bool(options.accept_loss)

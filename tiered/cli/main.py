@@ -4,6 +4,7 @@ Each step loads what it needs: nobody waits for what comes after an error, or a
 version.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,9 +18,16 @@ if TYPE_CHECKING:
     from tiered.cli.parser import CommandLine
 
 
+_NEW_OBJECTS = 50_000
+"""Between two searches for garbage: nearly all that is loaded stays to the end."""
+
+
 def run() -> None:
     """The console script."""
-    sys.exit(main(sys.argv[1:]))
+    gc.set_threshold(_NEW_OBJECTS)
+    status = main(sys.argv[1:])
+    gc.freeze()  # the system takes everything back at once: nothing to search
+    sys.exit(status)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,10 +65,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(line: "CommandLine", terminal: Terminal) -> None:
     from tiered.assemble import Assembly, read_environment
-    from tiered.cli.commands import COMMANDS
-    from tiered.cli.run import Run
 
     with Assembly(line.options, read_environment(), terminal) as assembly:
+        if line.action == "restore":  # loading takes a while, which this needs anyway
+            assembly.unlock_ahead(line.words[0])
+        from tiered.cli.commands import COMMANDS
+        from tiered.cli.run import Run
+
         COMMANDS[line.action](Run(line, assembly))
 
 

@@ -1,6 +1,5 @@
 """What people see: results on stdout, talk on stderr."""
 
-import json
 import sys
 from typing import TextIO
 
@@ -95,6 +94,8 @@ def _amount(progress: Progress) -> str:
 
 def show_json(value: object) -> None:
     """One JSON document on stdout."""
+    import json  # few ask for it
+
     print(json.dumps(value, indent=2))
 
 

@@ -5,9 +5,8 @@ an action, `path url` backs up and `url path` restores.
 """
 
 import argparse
-import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -178,7 +177,7 @@ def _implied(words: Sequence[str]) -> ActionForm:
             f"the action {words[0]} of duplicity is not supported yet",
             hint="`tiered --help` lists the actions.",
         )
-    near = difflib.get_close_matches(words[0], _BY_WORD, 1)
+    near = _near(words[0], _BY_WORD)
     raise UsageError(
         f"{words[0]!r} is not an action",
         hint=f"Did you mean {near[0]!r}?"
@@ -197,6 +196,12 @@ def _check_urls(action: ActionForm, words: Sequence[str]) -> None:
             )
 
 
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    import difflib  # only for who mistypes
+
+    return difflib.get_close_matches(word, list(known), 1)
+
+
 def _unknown_option(text: str) -> UsageError:
     name = text.partition("=")[0]
     if name in OF_DUPLICITY_ONLY or name.startswith("--s3-"):
@@ -205,7 +210,7 @@ def _unknown_option(text: str) -> UsageError:
             hint="Leave it out if the backup is right without it.",
         )
     known = [n for o in OPTIONS for n in o.names]
-    near = difflib.get_close_matches(name, known, 1)
+    near = _near(name, known)
     return UsageError(
         f"unknown option {name}",
         hint=f"Did you mean {near[0]}?"

@@ -10,7 +10,7 @@ away from the store must not open the archive from here.
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -194,6 +194,14 @@ def in_order(keys: Iterable[KeyName]) -> tuple[KeyName, ...]:
     return tuple(
         sorted(keys, key=lambda k: (k.is_copy, k.way != MAIN, k.way, -k.generation))
     )
+
+
+def without_copy(keys: Sequence[KeyName]) -> list[KeyName]:
+    """Of the newest pair of each way in the half that is alone."""
+    newest = {k.way: k.generation for k in sorted(keys, key=lambda k: k.generation)}
+    current = [k for k in keys if newest[k.way] == k.generation]
+    ways = [k.way for k in current]
+    return [k for k in current if ways.count(k.way) == 1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,12 @@ A machine that remembers a public half believes no key object of another key pai
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tiered.archive.collection import Collection
 from tiered.archive.filename import KeyName
-from tiered.archive.style import Style
 from tiered.codec.age import (
     Identity,
     RandomBytes,
@@ -28,9 +26,13 @@ from tiered.codec.age import (
     wrap_identity,
 )
 from tiered.engine.context import Context
-from tiered.engine.fetch import cache_optional
-from tiered.engine.native.keyobjects import MAIN, KeyObjects
-from tiered.engine.native.unlocking import WITHOUT_KEYS, Opened, open_archive_key
+from tiered.engine.native.keyobjects import MAIN, KeyObjects, without_copy
+from tiered.engine.native.unlocking import (
+    WITHOUT_KEYS,
+    Opened,
+    Unlocking,
+    open_archive_key,
+)
 from tiered.errors import (
     AlreadyExists,
     ArchiveDamaged,
@@ -41,6 +43,11 @@ from tiered.errors import (
 )
 from tiered.secret import Secret
 
+if TYPE_CHECKING:  # unlocking begins sooner without it
+    from tiered.archive.collection import Collection
+
+_LONGEST_READ_S = 0.03
+"""A key object that is at hand is read in less."""
 _MAX_WORK_FACTOR = 20
 """1 GiB for one try: who can write to the store chooses it."""
 
@@ -100,7 +107,7 @@ class Keyring:
         self._context, self.sources = context, sources
         self.objects = KeyObjects(context)
         self._lock = Lock()
-        self._running: Future[Opened] | None = None
+        self._running: Unlocking | None = None
         self._made: tuple[str, bytes] | None = None
 
     def recipient(self) -> X25519Recipient:
@@ -149,14 +156,15 @@ class Keyring:
     def prefetch(self) -> None:
         """Begin to unlock beside what the caller does; `identity` tells of errors.
 
-        If the passphrase comes from the terminal, it is asked for at once.
+        Returns when a key object is read, or a store lets us wait for it.  If the
+        passphrase comes from the terminal, it is asked for at once.
         """
         try:
-            self._started()
+            self._started().wait_for_key_object(_LONGEST_READ_S)
         except TieredError:
             return  # raised again by who needs it; many runs do not
 
-    def ensure(self, collection: Collection, *, accept_loss: bool = False) -> None:
+    def ensure(self, collection: "Collection", *, accept_loss: bool = False) -> None:
         """Before the first object of an encrypted set is written: there is a key.
 
         A new archive gets its key pair, and the key object `main` for the passphrase.
@@ -188,12 +196,14 @@ class Keyring:
                 passphrase_way(passphrase, self.sources.work_factor),
             )
 
-    def refuse_second(self, collection: Collection, *, accept_loss: bool) -> None:
+    def refuse_second(self, collection: "Collection", *, accept_loss: bool) -> None:
         """An archive has one key pair in its life: may there be a new one?
 
         Raises:
             ArchiveDamaged, ListingDoubtful: As `ensure`.
         """
+        from tiered.engine.native.sealing import has_sealed
+
         if has_sealed(collection):
             raise ArchiveDamaged(
                 "the archive has encrypted sets, and no key object is listed",
@@ -230,8 +240,7 @@ class Keyring:
             self.identity()
             return
         self._made = (name, data)
-        self._running = Future()
-        self._running.set_result(Opened(identity, name))
+        self._running = Unlocking(lambda _: Opened(identity, name))
         self._remember(identity.recipient)
         self._context.monitor.note(
             "made the archive's key; `tiered key export` prints its recovery sheet, "
@@ -258,19 +267,19 @@ class Keyring:
             return None
 
     def _remember(self, recipient: X25519Recipient) -> None:
+        from tiered.engine.fetch import cache_optional  # unlocking begins without it
+
         with cache_optional(self._context):
             self._context.cache.recipient_set(str(recipient))
 
-    def _started(self) -> Future[Opened]:
+    def _started(self) -> Unlocking:
         """Unlocking, in a thread, once; questions are asked in the caller's."""
         with self._lock:
             if self._running is None:
                 ways, known = self._ways_in(), self.remembered()
-                pool = ThreadPoolExecutor(1, thread_name_prefix="unlock")
-                self._running = pool.submit(
-                    open_archive_key, self._context, self.objects, ways, known
-                )
-                pool.shutdown(wait=False)
+                where = self._context, self.objects
+                unlock = partial(open_archive_key, *where, ways, known)
+                self._running = Unlocking(unlock)
             return self._running
 
     def _ways_in(self) -> Sequence[Identity]:
@@ -280,12 +289,7 @@ class Keyring:
 
     def _complete(self, keys: Sequence[KeyName]) -> None:
         """Of the newest key object of each way in there is a copy."""
-        newest = {k.way: k.generation for k in sorted(keys, key=lambda k: k.generation)}
-        current = [k for k in keys if newest[k.way] == k.generation]
-        ways = [k.way for k in current]
-        for key in current:
-            if ways.count(key.way) > 1:
-                continue
+        for key in without_copy(keys):
             try:
                 if self.objects.complete(key):
                     self._context.monitor.note(f"stored {key.name} a second time")
@@ -294,9 +298,3 @@ class Keyring:
                     f"{key.name} is stored only once, and could not be copied: {e}",
                     "The next backup tries again.",
                 )
-
-
-def has_sealed(collection: Collection) -> bool:
-    """Is anything listed that is sealed for the archive's key?"""
-    sets = (*collection.sets, *collection.incomplete)
-    return any(s.style is Style.TIERED and s.encrypted for s in sets)

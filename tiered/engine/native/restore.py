@@ -86,17 +86,18 @@ def run_native_restore(
     settings = settings or RestoreSettings(processes=_processors())
     is_new = not os.path.lexists(request.target) or not _holds_something(request.target)
     check_target(request.target, force=request.force)
-    _check_key(context, plan)
-    if thaw := context.store.extras.thaw:
-        thaw_and_wait(thaw, plan.names, context.cache, context.clock, context.monitor)
     _keep_freed_memory()
-    with ExitStack() as stack:
+    with ExitStack() as stack:  # all that needs no key, while that is unlocked
         opening = select(context, plan.collection, plan.chain, plan.path)
         selection = stack.enter_context(opening)
         numbers = VolumeNumbers()
         volumes = stack.enter_context(
             ColdVolumes(context, plan.collection, plan.chain, numbers)
         )
+        _check_key(volumes, numbers, plan)
+        if thaw := context.store.extras.thaw:
+            cache, clock, monitor = context.cache, context.clock, context.monitor
+            thaw_and_wait(thaw, plan.names, cache, clock, monitor)
         restore = _Restore(context, plan, request, settings, volumes, is_new=is_new)
         with restore:
             restore.run(selection, numbers)
@@ -241,22 +242,22 @@ class _Restore:
             )
 
 
-def _check_key(context: Context, plan: NativeRestorePlan) -> None:
+def _check_key(
+    volumes: ColdVolumes, numbers: VolumeNumbers, plan: NativeRestorePlan
+) -> None:
     """Whoever waits hours for a thaw must be able to open what comes of it.
 
     The cache may hold all hot objects as they are when decrypted, so nothing may
     have asked for a key yet.  One volume that opens is enough: all are sealed alike.
     """
-    numbers = VolumeNumbers()
     failure: ArchiveDamaged | None = None
-    with ColdVolumes(context, plan.collection, plan.chain, numbers) as volumes:
-        for number in numbers.of([volume.row for volume in plan.volumes]):
-            try:
-                volumes.reader(volumes.volume(number))
-            except ArchiveDamaged as e:  # of this one, or there is no key
-                failure = failure or e
-            else:
-                return
+    for number in numbers.of([volume.row for volume in plan.volumes]):
+        try:
+            volumes.reader(volumes.volume(number))
+        except ArchiveDamaged as e:  # of this one, or there is no key
+            failure = failure or e
+        else:
+            return
     if failure:
         raise failure
 

@@ -50,3 +50,9 @@ def _has_key(context: Context, collection: Collection) -> bool:
         or context.cache.recipient() is not None
         or any(s.style is Style.TIERED and s.encrypted for s in sets)
     )
+
+
+def has_sealed(collection: Collection) -> bool:
+    """Is anything listed that is sealed for the archive's key?"""
+    sets = (*collection.sets, *collection.incomplete)
+    return any(s.style is Style.TIERED and s.encrypted for s in sets)

@@ -5,9 +5,9 @@ was given may also be the archive's own, from its recovery sheet: that is known 
 its public half is remembered, or if it opens the newest manifest.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Event, Thread
 
 from tiered.archive.filename import KeyName
 from tiered.archive.kinds import Kind
@@ -46,6 +46,44 @@ class Opened:
     """Of key objects that were tried before."""
 
 
+class Unlocking:
+    """Unlocking in a thread of its own, which a program that ends does not wait for.
+
+    Args:
+        unlock: Does it, and calls what it is given when a key object is read: what
+            follows is for the processor alone.
+    """
+
+    def __init__(self, unlock: Callable[[Callable[[], None]], Opened]) -> None:
+        self._unlock = unlock
+        self._opened: Opened | None = None
+        self._error: BaseException | None = None
+        self._read = Event()
+        self._thread = Thread(target=self._run, name="unlock", daemon=True)
+        self._thread.start()
+
+    def wait_for_key_object(self, longest_s: float) -> None:
+        """Leave the interpreter to the thread until it needs it no more, as every
+        call of the system costs it a turn of the others.
+        """
+        self._read.wait(longest_s)
+
+    def result(self) -> Opened:
+        """The key pair, when it is there; what was raised instead is raised."""
+        self._thread.join()
+        if self._opened is None:
+            raise self._error or AssertionError("it ended without a result")
+        return self._opened
+
+    def _run(self) -> None:
+        try:
+            self._opened = self._unlock(self._read.set)
+        except BaseException as e:  # noqa: BLE001 - raised where it is waited for
+            self._error = e
+        finally:
+            self._read.set()
+
+
 @dataclass(slots=True)
 class _Tried:
     """What came of the key objects that did not open."""
@@ -60,6 +98,7 @@ def open_archive_key(
     objects: KeyObjects,
     ways: Sequence[Identity],
     known: X25519Recipient | None,
+    on_read: Callable[[], None] = lambda: None,
 ) -> Opened:
     """Unlock the archive's key pair.
 
@@ -68,6 +107,7 @@ def open_archive_key(
         objects: Its key objects.
         ways: What the user has, in the order in which it is tried.
         known: The public half that must come out, if this machine remembers one.
+        on_read: Called when a key object is read.
 
     Raises:
         PassphraseError: None of `ways` opens anything.
@@ -85,6 +125,7 @@ def open_archive_key(
     keys = objects.seen()
     tried = _Tried()
     for name, data in _candidates(objects, keys, tried):
+        on_read()
         try:
             found = unwrap_identity(data, ways, archive=known, name=name)
         except PassphraseError as e:
@@ -104,15 +145,14 @@ def _candidates(
     """Name and bytes of key objects, the same bytes once; what is sealed is not
     asked for, so that no store thaws it for this.
     """
-    seen: set[bytes] = set()
+    seen: set[bytes] = set()  # a few objects of some hundred bytes
     for key in keys:
         try:
             if key.is_copy and not objects.is_warm(key.name):
                 continue
             for data in objects.read(key.name):
-                digest = hashlib.sha256(data).digest()
-                if digest not in seen:
-                    seen.add(digest)
+                if data not in seen:
+                    seen.add(data)
                     yield key.name, data
         except StoreError as e:
             tried.unread.append(e)

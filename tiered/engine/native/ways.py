@@ -15,7 +15,8 @@ from tiered.archive.filename import KeyName
 from tiered.codec.age import X25519Identity, header_end, unwrap_identity, wrap_identity
 from tiered.codec.age.header import parse
 from tiered.engine.native.keyobjects import KeyObjects
-from tiered.engine.native.keyring import Keyring, NewWay, has_sealed
+from tiered.engine.native.keyring import Keyring, NewWay
+from tiered.engine.native.sealing import has_sealed
 from tiered.errors import ArchiveDamaged, ConfigError, PassphraseError, StoreError
 
 _KINDS = {"scrypt": "passphrase", "X25519": "key pair"}
