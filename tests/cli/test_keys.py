@@ -135,7 +135,7 @@ def test_other_programs_read_the_key_objects(
     assert archive in content.decode()
 
 
-@pytest.mark.parametrize("form", ["file", "sheet", "spaced", "person"])
+@pytest.mark.parametrize("form", ["file", "sheet", "typed", "spaced", "person"])
 def test_identity_instead_of_a_passphrase(
     made: Say, machine: Machine, tmp_path: Path, form: str
 ) -> None:
@@ -146,7 +146,8 @@ def test_identity_instead_of_a_passphrase(
     groups = " ".join(own[16:][at : at + 4] for at in range(0, len(own) - 16, 4))
     texts = {
         "file": content.decode(),
-        "sheet": f"AGE-SECRET-KEY-1\n{groups}\n",
+        "sheet": made("export").succeeded().out,
+        "typed": f"AGE-SECRET-KEY-1\n{groups}\n",
         "spaced": f"age-secret-key-1 {groups.lower()}",
         "person": f"# mine\n\n{PERSON.export().reveal()}\n",
     }

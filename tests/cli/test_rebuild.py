@@ -55,7 +55,10 @@ def test_all_is_made_again_from_the_cold_side(machine: Machine, tmp_path: Path) 
     lose_hot_side(machine)
     assert machine.run("restore", "URL", tmp_path / "out").code == "listing-doubtful"
     result = machine.run("rebuild", "URL").succeeded()
-    assert result.out == "made 6 objects of 2 sets again\n"
+    assert result.out == (
+        "made 6 objects of 2 sets again\n"
+        "made the key object hot_tiered-key.main.1.age again\n"
+    )
     assert "thaw plan: 3 objects to thaw" in result.err  # a copy of the key, too
     assert {p.name for p in (machine.root / "hot").iterdir()} == names
     machine.run("restore", "URL", tmp_path / "out").succeeded()

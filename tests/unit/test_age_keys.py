@@ -129,6 +129,14 @@ def test_key_ids_tell_archives_and_ways_apart() -> None:
     assert ids[0][:8] == ids[1][:8] != ids[2][:8]
 
 
+def test_the_sheet_can_be_given_whole() -> None:
+    assert identity_from_sheet(Secret(SHEET)).export() == ARCHIVE.export()
+    start = SHEET.index("    AGE-SECRET")
+    for torn in (SHEET[:start], SHEET[: start + 40]):
+        with pytest.raises(PassphraseError):
+            identity_from_sheet(Secret(torn))
+
+
 def test_the_sheet_can_be_typed() -> None:
     start = SHEET.index("    AGE-SECRET")
     printed = SHEET[start : SHEET.index("\n\n", start)]

@@ -45,7 +45,7 @@ class Passphrases:
             ConfigError: The file or the command cannot be used.
         """
         if self._current is None:
-            given = self._said() or self._environment.get("PASSPHRASE")
+            given = self._said()
             if given is None and sys.stdin.isatty():
                 given = _prompt("Passphrase", twice=is_new)
             if given is None or not given.reveal():
@@ -54,6 +54,15 @@ class Passphrases:
                 )
             self._current = given
         return self._current
+
+    def unasked(self) -> Secret | None:
+        """The archive's, if it can be had without a question at the terminal.
+
+        Raises:
+            ConfigError: The file or the command cannot be used.
+        """
+        given = self._current or self._said()
+        return given if given and given.reveal() else None
 
     def _hint(self, *, is_new: bool) -> str:
         if is_new:
@@ -89,7 +98,7 @@ class Passphrases:
             return self._read(self._options.passphrase_file)
         if self._options.passphrase_command:
             return _ask_command(self._options.passphrase_command)
-        return None
+        return self._environment.get("PASSPHRASE")
 
     def _read(self, file: str) -> Secret:
         return Secret(_first_line(read_secret_file(Path(file), self._monitor)))
@@ -145,6 +154,13 @@ class KeyOptions:
     def first_way(self) -> "NewWay":
         """Whom a new archive lets in: `--recipient`, or who knows the passphrase."""
         return self._way(lambda: self._passphrases.current(is_new=True))
+
+    def unasked_way(self) -> "NewWay | None":
+        """Who knows the passphrase, if one is given; nobody is asked for it."""
+        from tiered.engine.native.keyring import passphrase_way
+
+        given = self._passphrases.unasked()
+        return passphrase_way(given, self._options.work_factor) if given else None
 
     def new_way(self) -> "NewWay":
         """Whom to let in as well: `--recipient`, or who knows the new passphrase."""
@@ -246,13 +262,15 @@ def _no_command(reason: str) -> ConfigError:
 
 
 def _read_identities(text: Secret, file: Path) -> "Sequence[X25519Identity]":
-    """An identity file of age, or a key that was typed from a recovery sheet."""
-    from tiered.codec.age import X25519Identity
+    """An identity file of age, a recovery sheet, or a key that was typed from one."""
+    from tiered.codec.age import X25519Identity, identity_from_sheet, is_sheet
 
     lines = [line.strip() for line in text.reveal().splitlines()]
     typed = "".join(line for line in lines if not line.startswith("#"))
     before, *keys = "".join(typed.upper().split()).split(_KEY_START)
     try:
+        if is_sheet(text):
+            return (identity_from_sheet(text),)
         if before or not keys:
             keys = [before]
         return tuple(X25519Identity.parse(Secret(_KEY_START + key)) for key in keys)

@@ -26,6 +26,7 @@ from tiered.codec.age.filekey import FileKey, Identity, RandomBytes, Recipient
 from tiered.codec.age.header import MAX_HEADER_BYTES, header_end
 from tiered.codec.age.keys import (
     identity_from_sheet,
+    is_sheet,
     key_id,
     recovery_sheet,
     unwrap_identity,
@@ -72,6 +73,7 @@ __all__ = [
     "front_end",
     "header_end",
     "identity_from_sheet",
+    "is_sheet",
     "key_id",
     "plain_size",
     "recovery_sheet",

@@ -23,6 +23,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from datetime import date
+from itertools import takewhile
 
 from tiered.codec.age.filekey import Identity, RandomBytes, Recipient
 from tiered.codec.age.header import MAX_HEADER_BYTES
@@ -152,14 +153,23 @@ def recovery_sheet(archive: X25519Identity, title: str, made_on: date) -> Secret
 
 
 def identity_from_sheet(text: Secret) -> X25519Identity:
-    """The key pair from a private key that was typed from a recovery sheet.
+    """The key pair of a whole recovery sheet, or of a key that was typed from one.
 
     Spaces, line ends and lower case do not matter.
 
     Raises:
         PassphraseError: It was mistyped.
     """
-    return X25519Identity.parse(Secret("".join(text.reveal().split()).upper()))
+    lines = text.reveal().splitlines()
+    if is_sheet(text):
+        starts = [n for n, line in enumerate(lines) if line.strip() == _PRIVATE_START]
+        lines = list(takewhile(str.strip, lines[starts[0] :])) if starts else []
+    return X25519Identity.parse(Secret("".join("".join(lines).split()).upper()))
+
+
+def is_sheet(text: Secret) -> bool:
+    """Is it what `recovery_sheet` makes?"""
+    return text.reveal().startswith(_SHEET_START)
 
 
 def _grouped(key: str) -> str:
@@ -186,6 +196,7 @@ def _no_key_object(name: str, reason: str) -> ArchiveDamaged:
     )
 
 
+_SHEET_START = "RECOVERY SHEET "
 _SHEET = """\
 RECOVERY SHEET                                                         tiered
 

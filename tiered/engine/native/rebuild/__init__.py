@@ -7,6 +7,7 @@
     content   what lies in pieces over many volumes, put together and hashed
     remake    a set's objects, made in the scratch folder
     run       ... and put in the place of those that are lost
+    keys      key objects, from their copies or from the key that was given
 
 Guide: docs/guides/rebuild.md.
 """

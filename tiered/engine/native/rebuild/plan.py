@@ -6,10 +6,10 @@ again comes from volumes that end with end.json and build on a state that is kno
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tiered.archive.collection import BackupSet, Chain, Collection, collect
-from tiered.archive.object_name import ObjectName, SetId
+from tiered.archive.object_name import KeyName, ObjectName, SetId
 from tiered.archive.set_manifest import SetManifest
 from tiered.archive.style import Style
 from tiered.cold.plan import ThawPlan
@@ -22,9 +22,9 @@ from tiered.engine.native.rebuild.hot import (
     hot_names,
     read_manifest,
 )
+from tiered.engine.native.rebuild.keys import lost_keys, sealed_keys
 from tiered.engine.native.sealing import check_sealing
 from tiered.errors import ArchiveDamaged, NoBackup, PassphraseError
-from tiered.store import Warmth
 
 _INTERRUPTED = (
     "it was begun here and not ended, or its deletion was begun here: see `tiered "
@@ -68,8 +68,10 @@ class RebuildPlan:
     """Sets that cannot be made again, and why."""
     keys: tuple[str, ...]
     """Copies of keys that are sealed, if there is nothing else to open sets with."""
+    lost_keys: tuple[KeyName, ...]
+    """Copies of key objects that are not listed: these are made again from them."""
     thaw: ThawPlan | None
-    """Of volumes and such keys; None if no store is cold."""
+    """Of volumes and such copies; None if no store is cold."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,6 +81,12 @@ class RebuildPlan:
     @property
     def size_bytes(self) -> int:
         return sum(self.collection.sizes[name].size for name in self.names)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """All that must be thawed: volumes, and copies of keys."""
+        copies = (copy.name for copy in self.lost_keys)
+        return tuple(dict.fromkeys((*self.keys, *copies, *self.names)))
 
     @property
     def is_encrypted(self) -> bool:
@@ -125,29 +133,21 @@ def plan_rebuild(
     planner.check_key()
     is_encrypted = any(lost.suffix for lost in planner.lost)
     keys = sealed_keys(context, collection) if is_encrypted else ()
-    names = [*keys, *(name for lost in planner.lost for name in lost.volumes)]
     thaw = context.store.extras.thaw
-    return RebuildPlan(
+    plan = RebuildPlan(
         collection=collection,
         chains=planner.chains,
         lost=tuple(planner.lost),
         left=tuple(planner.left),
         refused=planner.refused,
         keys=keys,
-        thaw=look(thaw, names, context.cache, context.clock) if thaw else None,
+        lost_keys=lost_keys(collection),
+        thaw=None,
     )
-
-
-def sealed_keys(context: Context, collection: Collection) -> tuple[str, ...]:
-    """Copies of keys that must be thawed, as no key can be read without that."""
-    thaw = context.store.extras.thaw
-    if thaw is None or not all(key.is_copy for key in collection.keys):
-        return ()
-    names = tuple(key.name for key in collection.keys)
-    frosts = thaw.frost(names)
-    if any(frost.warmth is Warmth.WARM for frost in frosts.values()):
-        return ()
-    return names
+    if thaw is None:
+        return plan
+    looked = look(thaw, plan.needed, context.cache, context.clock)
+    return replace(plan, thaw=looked)
 
 
 class _Planner:

@@ -76,7 +76,7 @@ class _Rebuild:
         self.report = RebuildReport()
 
     def run(self) -> RebuildReport:
-        self._thawing.wait([*self._plan.keys, *self._plan.names])
+        self._thawing.wait(self._plan.needed)
         try:
             for lost in self._plan.lost:
                 self._rebuild(lost)
