@@ -14,7 +14,7 @@ lock := $(venv)/bin/uv pip compile --quiet --upgrade --universal \
 	--no-emit-index-url --no-emit-find-links
 install := -m pip install -qq --disable-pip-version-check --require-hashes
 
-.PHONY: setup demo test lint lock clean system bench
+.PHONY: setup demo test lint lock clean system openssh bench
 .DELETE_ON_ERROR:
 
 setup: $(stamps)/tiered
@@ -28,7 +28,7 @@ lint: setup
 	$(venv)/bin/mypy
 	$(venv)/bin/lint-imports
 
-test: lint $(stamps)/openstack $(stamps)/duplicity
+test: lint $(stamps)/openstack $(stamps)/duplicity openssh
 	$(venv)/bin/pytest -n 2
 
 # Compiled first, as what pip installs is: some machines keep no bytecode.
@@ -37,7 +37,7 @@ bench: setup $(stamps)/duplicity
 	$(venv)/bin/python -m contrib.bench.run $(BENCH)
 
 lock: setup
-	$(lock) --extra swift --extra s3 pyproject.toml requirements.in \
+	$(lock) --all-extras pyproject.toml requirements.in \
 		--output-file requirements.lock
 	$(lock) contrib/servers/openstack.in --output-file contrib/servers/openstack.lock
 	$(lock) --no-deps tests/duplicity.in --output-file tests/duplicity.lock
@@ -56,6 +56,9 @@ system: | $(stamps)
 		exit 1; \
 	}
 	@PYTHON="$(PYTHON)" contrib/setup/system_packages.sh
+
+openssh: | system
+	@contrib/setup/openssh_server.sh build/openssh
 
 # Each environment is made anew when its lock changes, so that nothing which the
 # lock does not name can be relied on.

@@ -10,8 +10,10 @@ import pytest
 
 from tests.accounts import keystone, s3_keys
 from tests.servers import Glacier, OpenStack
+from tests.store_servers import Ssh
 from tiered.backends.file import FileSettings, FileStore
 from tiered.backends.s3 import s3_store
+from tiered.backends.sftp import sftp_store
 from tiered.backends.swift import pca_store, swift_store
 from tiered.store import Store
 from tiered.testing.clocks import JumpingClock
@@ -51,6 +53,12 @@ class Site:
     def openstack(self) -> OpenStack:
         found = self._request.getfixturevalue("openstack")
         assert isinstance(found, OpenStack)
+        return found
+
+    @property
+    def sshd(self) -> Ssh:
+        found = self._request.getfixturevalue("sshd")
+        assert isinstance(found, Ssh)
         return found
 
     @property
@@ -138,6 +146,13 @@ def s3_glacier(site: Site) -> Rig:
     return Rig(store=store, wait=wait)
 
 
+def sftp(site: Site) -> Rig:
+    server = site.sshd
+    place = server.data / server.new_folder(exists=site.exists)
+    url = parse_url(f"sftp://{server.user}@127.0.0.1:{server.port}/{place}")
+    return at_once(sftp_store(url, {}, timeout_s=30.0, ssh_options=server.options))
+
+
 def _wait_at_least(server: Glacier, least_s: float, seconds: float) -> None:
     server.move_clock(max(seconds, least_s))
 
@@ -151,6 +166,7 @@ STORES = {
     "swift": Case(open=swift, extras={"ranges", "stat", "create"}),
     "pca": Case(open=pca, extras={"thaw", "ranges", "stat", "create"}),
     "s3-swift": Case(open=s3_on_swift, extras={"ranges", "stat"}),
+    "sftp": Case(open=sftp, extras={"ranges", "stat", "create"}),
     "s3-glacier": Case(open=s3_glacier, extras={"thaw", "ranges", "stat"}),
 }
 

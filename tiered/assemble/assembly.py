@@ -312,6 +312,8 @@ class Assembly:
             for name, value in env.items()
             if name.partition("_")[2] in _ACCOUNT and url.scheme.upper() in name
         )
+        if url.user and not is_file:  # a folder may be below the home of the user
+            account.append(("user", url.user))
         parts = (
             f"{url.scheme}:{folder_of(url)}" if is_file else url.label,
             [v for k, v in url.query if k == "subpath"],

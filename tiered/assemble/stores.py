@@ -114,6 +114,17 @@ def _open_s3(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
     )
 
 
+def _open_sftp(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.sftp import sftp_store
+
+    return sftp_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        ssh_options=str(wanted.options.get("ssh_options", options.ssh_options)),
+    )
+
+
 def _storage_class(wanted: Wanted, options: Namespace) -> Callable[[str], str]:
     """Volumes may lie cold; what every command reads never does."""
     cold = "STANDARD"
@@ -134,4 +145,11 @@ _SCHEMES: dict[str, Callable[[Wanted, Namespace, Clock], Store]] = {
     "pca": _open_pca,
     "s3": _open_s3,
     "boto3+s3": _open_s3,
+    "sftp": _open_sftp,
+    "scp": _open_sftp,
+    "paramiko+sftp": _open_sftp,
+    "paramiko+scp": _open_sftp,
+    "pexpect+sftp": _open_sftp,
+    "pexpect+scp": _open_sftp,
+    "lftp+sftp": _open_sftp,
 }

@@ -41,6 +41,13 @@ STORES = (
         "style duplicity",
     ),
     Option(
+        names=("--ssh-options",),
+        dest="ssh_options",
+        default="",
+        metavar="TEXT",
+        help="for sftp: -oIdentityFile=FILE -oUserKnownHostsFile=FILE",
+    ),
+    Option(
         names=("--swift-storage-policy",),
         dest="swift_policy",
         metavar="NAME",

@@ -1,0 +1,205 @@
+"""Fixtures: real servers of simple protocols, for the stores that speak them.
+
+As in `tests.servers`: each starts when it is first asked for, once per worker,
+on 127.0.0.1, ends with the session, and fails the test if it cannot start.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncssh
+import pytest
+
+from tests.servers import BUILD, POLL_S, START_S, Server, free_port, interpreter
+
+LOGIN: Final = "nobody"
+"""Who sshd runs as, and lets in, when the tests run as root: it needs no
+privilege separation then, and file modes count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """A server that has a folder of this machine."""
+
+    port: int
+    data: Path
+    """Where its clients begin."""
+    user: str
+    password: str = ""
+
+    def new_folder(self, *, exists: bool = True) -> str:
+        """Its name, below `data`; nobody else uses it."""
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        if exists:
+            (self.data / name).mkdir()
+            if os.geteuid() == 0:
+                shutil.chown(self.data / name, self.data.owner())
+        return name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ssh(Folder):
+    """An SFTP server."""
+
+    known_hosts: Path
+    identity: Path
+    """A private key that it accepts, if it accepts keys."""
+
+    @property
+    def options(self) -> str:
+        """For `--ssh-options`, so that nothing of ~/.ssh is used."""
+        files = {"IdentityFile": self.identity, "UserKnownHostsFile": self.known_hosts}
+        return " ".join(f"-o{name}={path}" for name, path in files.items())
+
+
+@pytest.fixture(scope="session")
+def sshd() -> Iterator[Ssh]:
+    """OpenSSH, by key."""
+    with _public_folder() as folder:
+        found = _ssh(folder, "nobody" if os.geteuid() == 0 else _me())
+        (folder / "authorized_keys").write_bytes(
+            found.identity.with_suffix(".pub").read_bytes()
+        )
+        (folder / "sshd_config").write_text(
+            _SSHD.format(folder=folder, port=found.port)
+        )
+        _give(folder)
+        sshd = _sshd_program(folder)
+        command = [*_as_nobody(), *sshd, "-D", "-e", "-f", str(folder / "sshd_config")]
+        with program(command, folder / "log", found.port):
+            yield found
+
+
+@pytest.fixture(scope="session")
+def rclone_sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ssh]:
+    """rclone's, by password; its rename replaces what is there."""
+    folder = tmp_path_factory.mktemp("rclone-sftp")
+    found = _ssh(folder, "user", "se cret")
+    command = rclone("serve", "sftp", str(found.data), f"--key={folder / 'host_key'}")
+    command += [f"--addr=127.0.0.1:{found.port}", "--dir-cache-time=0s"]
+    command += [f"--user={found.user}", f"--pass={found.password}"]
+    with program(command, folder / "log", found.port):
+        yield found
+
+
+def rclone(*words: str) -> list[str]:
+    """A command line of rclone, without anybody's config."""
+    return [str(interpreter("venv").with_name("rclone")), "--config=", *words]
+
+
+@contextmanager
+def program(command: list[str], log: Path, port: int) -> Iterator[Server]:
+    """Run it until the end of the block, which begins when `port` is open."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    running = Server(process, log)
+    try:
+        _await_open(running, port)
+        yield running
+    finally:
+        running.end()
+
+
+def _await_open(running: Server, port: int) -> None:
+    until_s = time.monotonic() + START_S
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if running.process.poll() is not None or time.monotonic() > until_s:
+            tail = running.log.read_text(errors="replace")[-2000:]
+            pytest.fail(f"no server came up on port {port}:\n{tail}", False)
+        time.sleep(POLL_S)
+
+
+# ---- OpenSSH -------------------------------------------------------------------
+
+_SSHD = """
+ListenAddress 127.0.0.1:{port}
+HostKey {folder}/host_key
+PidFile none
+AuthorizedKeysFile {folder}/authorized_keys
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM yes
+StrictModes no
+MaxStartups 100
+Subsystem sftp internal-sftp -d {folder}/data
+"""
+
+
+def _ssh(folder: Path, user: str, password: str = "") -> Ssh:
+    port = free_port()
+    for name in ("host_key", "identity"):
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        key.write_private_key(folder / name)
+        (folder / name).chmod(0o600)
+        key.write_public_key(folder / f"{name}.pub")
+    public = (folder / "host_key.pub").read_text()
+    (folder / "known_hosts").write_text(f"* {public}")  # behind a proxy as well
+    (folder / "data").mkdir()
+    return Ssh(
+        port=port,
+        data=folder / "data",
+        user=user,
+        password=password,
+        known_hosts=folder / "known_hosts",
+        identity=folder / "identity",
+    )
+
+
+def _sshd_program(folder: Path) -> list[str]:
+    """Debian's; one that is only unpacked is copied to where anybody may run it."""
+    if Path("/usr/sbin/sshd").exists():
+        return ["/usr/sbin/sshd"]
+    unpacked = BUILD / "openssh"
+    if not unpacked.exists():
+        pytest.fail("there is no sshd: `make test` unpacks one", False)
+    for path in (unpacked / "usr/sbin/sshd", *unpacked.glob("**/libwrap.so.0")):
+        shutil.copy(path, folder)
+    return ["env", f"LD_LIBRARY_PATH={folder}", str(folder / "sshd")]
+
+
+@contextmanager
+def _public_folder() -> Iterator[Path]:
+    """pytest's own folders are for one user alone."""
+    folder = Path(tempfile.mkdtemp(prefix="tiered-sshd-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _as_nobody() -> list[str]:
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", f"--reuid={LOGIN}", "--regid=nogroup", "--clear-groups", "--"]
+
+
+def _give(folder: Path) -> None:
+    if os.geteuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, LOGIN)
+
+
+def _me() -> str:
+    import getpass
+
+    return getpass.getuser()

@@ -1,0 +1,56 @@
+"""What every backend needs that sends a source: exact chunks, and part files.
+
+A store that can rename is written in two steps: the bytes go to a name that no
+listing shows (`tiered.names.RESERVED_END`), and what is whole is then renamed.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+from tiered.errors import SourceError
+from tiered.names import RESERVED_END
+from tiered.store import Source
+
+
+def chunks(source: Source, what: str, chunk_bytes: int) -> Iterator[bytes]:
+    """The bytes of `source` in chunks; none for an empty one.
+
+    Args:
+        source: Opened here, and closed at the end.
+        what: Names the object in errors.
+        chunk_bytes: Of each but the last one; in memory, once.
+
+    Raises:
+        SourceError: It has not as many bytes as it said.  The last chunk is
+            held back until that is known, so a server that was told the size
+            never takes a longer source for a whole one.
+    """
+    left = source.size
+    with source.open() as stream:
+        while left:
+            chunk = _exactly(stream.read, min(chunk_bytes, left))
+            left -= len(chunk)
+            if not chunk:
+                raise SourceError(f"{what}: the source ended {left} bytes early")
+            if not left and stream.read(1):
+                raise SourceError(f"{what}: the source is longer than it said")
+            yield chunk
+        if not source.size and stream.read(1):
+            raise SourceError(f"{what}: the source is longer than it said")
+
+
+def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
+    """`size` bytes, or what there was: a stream may give less than asked for."""
+    first = read(size)
+    if len(first) in (0, size):
+        return first
+    found = bytearray(first)
+    while len(found) < size and (more := read(size - len(found))):
+        found += more
+    return bytes(found)
+
+
+def part_beside(path: str) -> str:
+    """A new name in the folder of `path`, for an upload in progress."""
+    folder, slash, _ = path.rpartition("/")
+    return f"{folder}{slash}.{secrets.token_hex(8)}{RESERVED_END}"
