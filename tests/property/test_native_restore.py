@@ -86,14 +86,15 @@ def test_joined_ranges(ranges: list[tuple[int, int]]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    size=st.integers(1, 60_000),
-    cuts=st.sets(st.integers(1, 59_999), max_size=12),
+    size=st.integers(1, 400_000),
+    cuts=st.sets(st.integers(1, 399_999), max_size=12),
     seed=st.integers(0, 1 << 32),
     threads=st.integers(1, 4),
+    together=st.integers(1, 6),
     sparse=st.booleans(),
 )
 def test_pieces_in_any_order_from_any_thread(
-    size: int, cuts: set[int], seed: int, threads: int, sparse: bool
+    size: int, cuts: set[int], seed: int, threads: int, together: int, sparse: bool
 ) -> None:
     random = Random(seed)
     data = b"".join(
@@ -109,21 +110,23 @@ def test_pieces_in_any_order_from_any_thread(
         job = FileJob(file, None, 0o640, 77, (), size, digest(data), sparse)
         writer = FileWriter(TemporaryNames(), Dresser())
 
-        def write(piece: tuple[int, int]) -> bool:
+        def write(some: list[tuple[int, int]]) -> bool:
             fd = writer.open_part(job)
             try:
-                return writer.write_piece(
-                    job, fd, piece[0], memoryview(data)[piece[0] : piece[1]]
+                return writer.write_pieces(
+                    job, fd, [(a, memoryview(data)[a:b]) for a, b in some]
                 )
             finally:
                 os.close(fd)
 
         with ThreadPoolExecutor(threads) as pool:
             # the first half may come twice, as when a run is repeated
-            early = list(pool.map(write, [*pieces[:-1], *set(again) - {pieces[-1]}]))
+            most = [*pieces[:-1], *set(again) - {pieces[-1]}]
+            parts = [most[at : at + together] for at in range(0, len(most), together)]
+            early = list(pool.map(write, parts))
             assert not any(early)
             assert not Path(folder, "f").exists()
-        assert write(pieces[-1])
+        assert write(pieces[-1:])
         assert Path(folder, "f").read_bytes() == data
         assert os.listdir(folder) == ["f"]  # noqa: PTH208 - names alone
 

@@ -3,11 +3,12 @@
 import errno
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import pytest
 
@@ -20,6 +21,7 @@ from tiered.archive.fileinfo import FileType
 from tiered.archive.filename import ObjectName
 from tiered.archive.kinds import Kind
 from tiered.backends.file import FileSettings, FileStore
+from tiered.catalogue.cache import Cache
 from tiered.codec.envelope import Envelope
 from tiered.engine.native.restore import RestoreSettings
 from tiered.engine.native.schedule import ReadSettings
@@ -207,6 +209,27 @@ class TestChain:
         archive.restore(tmp_path / "out")
         assert contents(tmp_path / "out") == files
         assert archive.said.warnings == []
+
+    def test_an_index_is_looked_up_once_for_its_volumes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        archive = HandmadeArchive(tmp_path)
+        self.make(archive)
+        archive.plan(b"")  # now the cache has all
+        asked: list[str] = []
+        opened = Cache.opened
+
+        def counted(cache: Cache, name: str, stored_size: int) -> BinaryIO | None:
+            asked.append(name)
+            return opened(cache, name, stored_size)
+
+        monkeypatch.setattr(Cache, "opened", counted)
+        archive.restore(tmp_path / "out")
+        of_index = Counter(n for n in asked if n.endswith(".index"))
+        of_manifest = Counter(n for n in asked if n.endswith(".json"))
+        # for the paths as well, as no state is kept: once for plan and once for all
+        assert set(of_index.values()) == {3}
+        assert set(of_manifest.values()) == {3}
 
     def test_an_older_state(self, tmp_path: Path) -> None:
         archive = HandmadeArchive(tmp_path)

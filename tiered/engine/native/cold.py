@@ -10,9 +10,11 @@ Stores that cannot read ranges give whole volumes from the beginning.
 """
 
 import threading
+from collections.abc import Mapping
 from threading import Lock
 
 from tiered.archive.collection import Chain, Collection
+from tiered.archive.index import VolumeRow
 from tiered.archive.object_name import ObjectName
 from tiered.codec.buffers import KeptBuffer
 from tiered.codec.envelope import RangeReader
@@ -26,6 +28,7 @@ from tiered.engine.native.whole_volumes import BAD, WholeVolumes
 from tiered.errors import ArchiveDamaged, Corrupt, Frozen, StoreError
 
 _OPEN_BYTES = 1 << 20
+_NONE: Mapping[VolumeRow, ColdVolume] = {}
 _TABLES = 32
 """Tables that are remembered: a few hundred kilobytes each."""
 
@@ -112,6 +115,7 @@ class ColdVolumes:
 
     Args:
         numbers: What numbers of volumes mean.
+        known: Volumes that are known from before.
     """
 
     def __init__(
@@ -120,11 +124,12 @@ class ColdVolumes:
         collection: Collection,
         chain: Chain,
         numbers: VolumeNumbers,
+        known: Mapping[VolumeRow, ColdVolume] = _NONE,
     ) -> None:
         self._context, self._numbers = context, numbers
         self._collection = collection
         self._lock = Lock()
-        self._known: dict[int, ColdVolume] = {}
+        self._known = dict(known)
         self._readers: dict[str, RangeReader] = {}
         self._sets = KnownVolumes(context, collection, chain)
         self._ranges = context.store.extras.ranges
@@ -138,6 +143,11 @@ class ColdVolumes:
     def __exit__(self, *_: object) -> None:
         self._sets.close()
         self._whole.close()
+
+    @property
+    def known(self) -> Mapping[VolumeRow, ColdVolume]:
+        """What was asked for last, for others of the same chain."""
+        return dict(self._known)
 
     def name(self, number: int) -> ObjectName:
         """The object of a volume; errors as in `volume`."""
@@ -155,12 +165,13 @@ class ColdVolumes:
                 not fit together.
         """
         with self._lock:
-            if found := self._known.get(number):
+            row = self._numbers.row(number)
+            if found := self._known.get(row):
                 return found
-            volume = self._sets.read(self._numbers.row(number))
+            volume = self._sets.read(row)
             while len(self._known) >= _TABLES:
                 self._known.pop(next(iter(self._known)))
-            self._known[number] = volume
+            self._known[row] = volume
             return volume
 
     def open_run(self, number: int, run: FrameRun) -> OpenRun:

@@ -4,31 +4,27 @@ A file is written under a temporary name beside its place.  When all of it is
 there, has the BLAKE3 that the index says, and has its attributes, it is renamed
 [docs/format/invariants.md, I13].
 
-Most files come in one piece and cost seven system calls.  A file that comes in
-pieces, in any order and from several threads, is hashed from its front as far as
-it has arrived: mostly from memory, and what came too early is read back while the
-kernel still has it.
+Most files come in one piece and cost seven system calls.
 """
 
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from threading import Lock
 
 from blake3 import blake3
 
 from tiered.archive.columns import Xattrs
+from tiered.engine.native.growing import Growing, Piece, write_all
 from tiered.errors import ArchiveDamaged
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _PIECE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_BYTES = 1 << 20
-_HOLE_BYTES = 4096
-_HOLE = bytes(_HOLE_BYTES)
 
 
 @dataclass(slots=True, eq=False)
@@ -52,21 +48,7 @@ class FileJob(Node):
     sparse: bool
     done: bool = False
     failed: bool = False
-    growing: "Growing | None" = None
-
-
-@dataclass(slots=True, eq=False)
-class Growing:
-    """A file of which some pieces have arrived."""
-
-    part: bytes
-    lock: Lock = field(default_factory=Lock)
-    hasher: blake3 = field(default_factory=blake3)
-    hashed: int = 0
-    """Bytes from the front; only the thread that is hashing changes it."""
-    hashing: bool = False
-    waiting: dict[int, int] = field(default_factory=dict)
-    """Written and not hashed: offset -> length."""
+    growing: Growing | None = None
 
 
 class Dresser:
@@ -119,6 +101,8 @@ class FileWriter:
     def __init__(self, names: TemporaryNames, dresser: Dresser) -> None:
         self._names, self._dresser = names, dresser
         self._lock = Lock()
+        self._in_turn = Lock()
+        """Threads that all make short calls wait for the interpreter, mostly."""
 
     def write_whole(self, job: FileJob, data: memoryview) -> None:
         """A file that is at hand.
@@ -144,32 +128,26 @@ class FileWriter:
             raise
         job.done = True
 
-    def write_piece(self, job: FileJob, fd: int, at: int, data: memoryview) -> bool:
-        """A part of a file; the file is finished with the last part that arrives.
+    def write_pieces(self, job: FileJob, fd: int, pieces: Sequence[Piece]) -> bool:
+        """Parts of a file; the file is finished with the last part that arrives.
 
         A piece that has come before is ignored, as a run may be repeated.
 
         Args:
             fd: From `open_part`.
-            at: Offset of the piece in the file.
 
         Returns:
             Whether the file is finished now.
 
         Raises:
             ArchiveDamaged: The file is complete, and is not what the index says.
-            OSError: The piece could not be written.
+            OSError: A piece could not be written.
         """
         growing = job.growing
         if growing is None:
             raise AssertionError("open_part comes first")
-        if at < growing.hashed or at in growing.waiting:
-            return False
-        if job.sparse:
-            _write_around_holes(fd, at, data)
-        else:
-            _write_all(fd, at, data)
-        if self._hash(growing, fd, at, data) != job.size or job.done:
+        hashed = growing.add(fd, pieces, self._in_turn)
+        if hashed != job.size or job.done:
             return False
         self._finish(job, growing, fd)
         return True
@@ -178,7 +156,7 @@ class FileWriter:
         """The file that grows, open; the caller closes it."""
         with self._lock:
             if job.growing is None:
-                growing = Growing(self._names.beside(job.file))
+                growing = Growing(self._names.beside(job.file), job.sparse)
                 fd = os.open(growing.part, _CREATE, 0o600)
                 job.growing = growing
                 if job.sparse:
@@ -192,29 +170,8 @@ class FileWriter:
             if job.growing and not job.done:
                 remove(job.growing.part)
 
-    def _hash(self, growing: Growing, fd: int, at: int, data: memoryview) -> int:
-        """Hash as far as the file has arrived.
-
-        Returns:
-            Bytes hashed by now; -1 if another thread goes on with it.
-        """
-        with growing.lock:
-            if growing.hashing or at != growing.hashed:
-                growing.waiting[at] = len(data)
-                return -1
-            growing.hashing = True
-        growing.hasher.update(data)
-        growing.hashed += len(data)
-        while True:
-            with growing.lock:
-                length = growing.waiting.pop(growing.hashed, None)
-                if length is None:
-                    growing.hashing = False
-                    return growing.hashed
-            _read_back(growing, fd, length)
-
     def _finish(self, job: FileJob, growing: Growing, fd: int) -> None:
-        if growing.hasher.digest() != job.hash:
+        if growing.digest() != job.hash:
             raise _wrong_hash()
         self._dresser.dress(fd, job)
         os.rename(growing.part, job.file)
@@ -259,51 +216,4 @@ def _wrong_hash() -> ArchiveDamaged:
 def _write_rest(fd: int, data: memoryview) -> None:
     """Go on behind what the first write took: a full disk says so now."""
     at = os.lseek(fd, 0, os.SEEK_CUR)
-    _write_all(fd, at, data[at:])
-
-
-def _write_all(fd: int, at: int, data: memoryview) -> None:
-    while data:
-        written = os.pwrite(fd, data, at)
-        at, data = at + written, data[written:]
-
-
-def _write_around_holes(fd: int, at: int, data: memoryview) -> None:
-    """Write, and leave out blocks of zeros: the file is as long as it should be."""
-    start = 0
-    for first, last in _holes(at, bytes(data)):
-        _write_all(fd, at + start, data[start:first])
-        start = last
-    _write_all(fd, at + start, data[start:])
-
-
-def _holes(at: int, data: bytes) -> Iterator[tuple[int, int]]:
-    """Blocks of zeros, and parts of blocks at either end, as the other part comes
-    with another piece.
-
-    Cost: Next to none where there are few zeros: `find` looks at each 4096th byte.
-    """
-    size = len(data)
-    head = min(-at % _HOLE_BYTES, size)
-    if data[:head] == _HOLE[:head]:
-        yield 0, head
-    here = head
-    while (found := data.find(_HOLE, here)) >= 0:
-        first = last = found + -(at + found) % _HOLE_BYTES
-        while data[last : last + _HOLE_BYTES] == _HOLE:
-            last += _HOLE_BYTES
-        yield first, last
-        here = max(last, first + 1)
-    tail = max(head, size - (at + size) % _HOLE_BYTES)
-    if data[tail:] == _HOLE[: size - tail]:
-        yield tail, size
-
-
-def _read_back(growing: Growing, fd: int, length: int) -> None:
-    while length:
-        data = os.pread(fd, min(length, _READ_BYTES), growing.hashed)
-        if not data:
-            raise OSError(errno.EIO, "a file lost what was written to it")
-        growing.hasher.update(data)
-        growing.hashed += len(data)
-        length -= len(data)
+    write_all(fd, at, data[at:])

@@ -87,9 +87,21 @@ def open_index(
             the manifest names.
         StoreError, PassphraseError: It could not be read.
     """
+    manifest = read_set_manifest(context, collection, backup_set)
+    with open_index_of(context, collection, backup_set, manifest) as index:
+        yield index
+
+
+@contextmanager
+def open_index_of(
+    context: Context,
+    collection: Collection,
+    backup_set: BackupSet,
+    manifest: SetManifest,
+) -> Iterator[IndexReader]:
+    """The index that a manifest names; errors as in `open_index`."""
     name = _there(backup_set, backup_set.index, "index")
-    expected = read_set_manifest(context, collection, backup_set).index
-    with opened_hot(context, collection, name, expected) as file:
+    with opened_hot(context, collection, name, manifest.index) as file:
         yield index_reader(file)
 
 

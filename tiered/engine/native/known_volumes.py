@@ -9,7 +9,7 @@ from tiered.archive.object_name import ObjectName
 from tiered.archive.set_manifest import VolumeObject
 from tiered.codec.frames import FrameSize, FrameTable
 from tiered.engine.context import Context
-from tiered.engine.native.hot import open_index, read_set_manifest
+from tiered.engine.native.hot import open_index_of, read_set_manifest
 from tiered.errors import ArchiveDamaged
 
 _INDEXES = 16
@@ -90,7 +90,8 @@ class KnownVolumes:
                 self._open.pop(next(iter(self._open)))[2].close()
             manifest = read_set_manifest(self._context, self._collection, backup_set)
             with ExitStack() as stack:
-                opening = open_index(self._context, self._collection, backup_set)
+                where = self._context, self._collection, backup_set
+                opening = open_index_of(*where, manifest)
                 index = stack.enter_context(opening)
                 self._open[end_s] = index, manifest.volumes, stack.pop_all()
         index, known, _ = self._open[end_s]

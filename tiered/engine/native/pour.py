@@ -19,6 +19,7 @@ from tiered.engine.native.files import (
     has_content,
 )
 from tiered.engine.native.folders import SpecialJob, make_special
+from tiered.engine.native.growing import Piece
 from tiered.engine.native.schedule import Run, Segment, Turns, split_segments
 from tiered.engine.native.small_files import SMALL_BYTES, Small, SmallFiles
 from tiered.engine.restoration import NO_USE_TO_GO_ON
@@ -154,6 +155,8 @@ class _Pouring:
             return
         size = len(content)
         small: list[Small] = []
+        pieces: list[Piece] = []
+        of: FileJob | None = None
         for _, offset, number, at, length in segments:
             job = files[number]
             if job.done or job.failed:
@@ -161,12 +164,16 @@ class _Pouring:
             first, last = offset - start, offset - start + length
             is_whole = length == job.size and first >= 0 and last <= size
             if not is_whole or job.sparse:
+                if job is not of:
+                    self._pieces(of, pieces)
+                    of, pieces = job, []
                 here = max(first, 0)
-                self._piece(job, at + here - first, content[here : min(last, size)])
+                pieces.append((at + here - first, content[here : min(last, size)]))
             elif length <= SMALL_BYTES:
                 small.append((job, content[first:last]))
             else:
                 self._whole(job, content[first:last])
+        self._pieces(of, pieces)
         if small:
             failed = self._small.write(small)
             self.outcome.files += len(small) - len(failed)
@@ -185,13 +192,15 @@ class _Pouring:
         except (OSError, ArchiveDamaged) as e:
             self._fail(job, e)
 
-    def _piece(self, job: FileJob, at: int, data: memoryview) -> None:
+    def _pieces(self, job: FileJob | None, pieces: Sequence[Piece]) -> None:
+        if job is None:
+            return
         try:
             if job is not self._part:
                 self.end()
                 self._fd = self._writer.open_part(job)
                 self._part = job
-            self.outcome.files += self._writer.write_piece(job, self._fd, at, data)
+            self.outcome.files += self._writer.write_pieces(job, self._fd, pieces)
         except (OSError, ArchiveDamaged) as e:
             self._fail(job, e)
 

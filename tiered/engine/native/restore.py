@@ -92,7 +92,7 @@ def run_native_restore(
         selection = stack.enter_context(opening)
         numbers = VolumeNumbers()
         volumes = stack.enter_context(
-            ColdVolumes(context, plan.collection, plan.chain, numbers)
+            ColdVolumes(context, plan.collection, plan.chain, numbers, plan.known)
         )
         _check_key(volumes, numbers, plan)
         if thaw := context.store.extras.thaw:

@@ -1,7 +1,7 @@
 """What a restore of style tiered would read: from hot objects and listings alone."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from tiered.archive.collection import Chain, Collection
 from tiered.archive.columns import REGULAR, WITH_LINK
@@ -13,6 +13,7 @@ from tiered.cold.plan import ThawPlan
 from tiered.cold.run import look
 from tiered.engine.context import Context
 from tiered.engine.native.cold import ColdVolumes
+from tiered.engine.native.known_volumes import ColdVolume
 from tiered.engine.native.schedule import (
     JoinedRanges,
     ReadSettings,
@@ -53,6 +54,8 @@ class NativeRestorePlan:
     files: int
     parts: tuple[Part, ...] = ()
     """All rows, if they are few enough to be kept until they are restored."""
+    known: Mapping[VolumeRow, ColdVolume] = field(default_factory=dict)
+    """Some of the volumes, as their indexes describe them."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,6 +103,7 @@ def plan_native_restore(
             size = sum(run.stored_length for run in runs)
             row, name = numbers.row(number), volumes.name(number).name
             reads.append(VolumeRead(row, name, size))
+        known = volumes.known
     thaw = context.store.extras.thaw
     names = [read.name for read in reads]
     return NativeRestorePlan(
@@ -110,6 +114,7 @@ def plan_native_restore(
         thaw=look(thaw, names, context.cache, context.clock) if thaw else None,
         files=files,
         parts=tuple(parts),
+        known=known,
     )
 
 
