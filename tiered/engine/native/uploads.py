@@ -1,5 +1,9 @@
 """Objects on their way to the store, several at a time, in no order.
 
+But nothing before the first is stored: of two machines that write a set of one
+name in the same second, the one whose first object comes too late has stored
+nothing then, and the other finds all names free.
+
 What the manifest needs is known before an upload begins; so only failures and the
 number of objects under way matter here.
 """
@@ -28,6 +32,7 @@ class Uploads:
         self._at_once = at_once
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="upload")
         self._running: dict[Future[None], SealedObject] = {}
+        self._first: Future[None] | None = None
         self._lock = Lock()
         self._under_way = 0
 
@@ -63,7 +68,9 @@ class Uploads:
             raise
         with self._lock:
             self._under_way += 1
-        self._running[self._pool.submit(self._put, name, source)] = source
+        upload = self._pool.submit(self._put, name, source, self._first)
+        self._running[upload] = source
+        self._first = self._first or upload
 
     def finish(self) -> None:
         """Wait for all; errors as in `submit`."""
@@ -80,8 +87,10 @@ class Uploads:
         for future in done:
             future.result()
 
-    def _put(self, name: str, source: SealedObject) -> None:
+    def _put(self, name: str, source: SealedObject, first: Future[None] | None) -> None:
         try:
+            if first:
+                first.result()
             put_new(self._store, name, source)
         finally:
             source.close()
