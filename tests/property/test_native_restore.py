@@ -13,12 +13,7 @@ from hypothesis import strategies as st
 from tests.native_sets import PLAIN, HandmadeArchive, digest
 from tiered.archive.extents import Extent, ExtentList
 from tiered.codec.frames import FrameSize, FrameTable
-from tiered.engine.native.files import (
-    Dresser,
-    FileJob,
-    FileWriter,
-    TemporaryNames,
-)
+from tiered.engine.native.files import FileJob, FileWriter
 from tiered.engine.native.restore import RestoreSettings
 from tiered.engine.native.schedule import (
     JoinedRanges,
@@ -28,6 +23,7 @@ from tiered.engine.native.schedule import (
     plan_runs,
     split_segments,
 )
+from tiered.engine.native.whole_files import Dresser, TemporaryNames
 
 FRAMES = st.lists(st.integers(1, 30_000), min_size=1, max_size=12)
 SPANS = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=20)

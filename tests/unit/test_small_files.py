@@ -8,19 +8,24 @@ import pytest
 
 from tests.native_sets import AGE, HandmadeArchive, digest
 from tiered.engine.native import small_files
-from tiered.engine.native.files import Dresser, FileJob, FileWriter, TemporaryNames
+from tiered.engine.native.files import FileJob, FileWriter
 from tiered.engine.native.restore import RestoreSettings
 from tiered.engine.native.small_files import Small, SmallFiles
+from tiered.engine.native.whole_files import Dresser, TemporaryNames
 from tiered.errors import ArchiveDamaged
+
+CONTENT = memoryview(b"".join(b"%d " % n * n for n in range(40)))
 
 
 def some_files(folder: Path, count: int = 40) -> list[Small]:
-    files = []
+    files: list[Small] = []
+    at = 0
     for number in range(count):
         data = b"%d " % number * number
         file = os.fsencode(folder / f"f{number}")
         job = FileJob(file, None, 0o640, 77, (), len(data), digest(data), sparse=False)
-        files.append((job, memoryview(data)))
+        files.append((job, at, at + len(data)))
+        at += len(data)
     return files
 
 
@@ -34,10 +39,10 @@ def started(processes: int) -> SmallFiles:
 
 def check(folder: Path, files: list[Small]) -> None:
     assert len(list(folder.iterdir())) == len(files)
-    for job, data in files:
+    for job, first, last in files:
         assert job.done
         file = Path(os.fsdecode(job.file))
-        assert file.read_bytes() == data
+        assert file.read_bytes() == CONTENT[first:last]
         status = file.stat()
         assert (stat.S_IMODE(status.st_mode), status.st_mtime_ns) == (0o640, 77)
 
@@ -45,7 +50,8 @@ def check(folder: Path, files: list[Small]) -> None:
 def test_by_processes(tmp_path: Path) -> None:
     files, small = some_files(tmp_path), started(2)
     try:
-        assert small.write(files[:1]) == small.write(files[1:]) == []
+        for some in files[:1], files[1:]:
+            assert small.write(CONTENT, some) == []
     finally:
         small.close()
     check(tmp_path, files)
@@ -57,7 +63,7 @@ def test_more_than_fits_into_the_memory(
     monkeypatch.setattr(small_files, "_MEMORY_BYTES", 500)
     files, small = some_files(tmp_path), started(1)
     try:
-        assert small.write(files) == []
+        assert small.write(CONTENT, files) == []
     finally:
         small.close()
     check(tmp_path, files)
@@ -66,11 +72,12 @@ def test_more_than_fits_into_the_memory(
 def test_a_process_that_is_lost(tmp_path: Path) -> None:
     files, small = some_files(tmp_path), started(2)
     try:
-        assert small.write(files[:5]) == []
+        assert small.write(CONTENT, files[:5]) == []
         for process in small._processes:
             process._process.kill()
             process._process.wait()
-        assert small.write(files[5:20]) == small.write(files[20:]) == []
+        for some in files[5:20], files[20:]:
+            assert small.write(CONTENT, some) == []
     finally:
         small.close()
     check(tmp_path, files)
@@ -82,7 +89,7 @@ def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
     files[5][0].file = os.fsencode(tmp_path / "no such folder" / "f")
     files[7][0].xattrs = ((b"nonsense", b""),)
     try:
-        failed = small.write(files)
+        failed = small.write(CONTENT, files)
     finally:
         small.close()
     assert [job for job, _ in failed] == [files[3][0], files[5][0]]

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tiered.archive.fileinfo import FileType
-from tiered.engine.native.files import Dresser, Node, TemporaryNames, remove
+from tiered.engine.native.files import Node
+from tiered.engine.native.whole_files import Dresser, TemporaryNames, remove
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +84,8 @@ class Folders:
             try:
                 fd = os.open(node.file, flags)
                 try:
-                    dresser.dress(fd, node)
+                    looks = node.owner, node.mode, node.mtime_ns, node.xattrs
+                    dresser.dress(fd, *looks)
                 finally:
                     os.close(fd)
             except OSError as e:

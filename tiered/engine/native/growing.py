@@ -12,6 +12,8 @@ from threading import Lock
 
 from blake3 import blake3
 
+from tiered.engine.native.whole_files import write_all
+
 Piece = tuple[int, memoryview]
 """Offset in the file, and what stands there."""
 
@@ -106,13 +108,6 @@ class Growing:
             self._hasher.update(data)
             self._hashed += len(data)
             length -= len(data)
-
-
-def write_all(fd: int, at: int, data: memoryview) -> None:
-    """Write at a place of a file, however many calls it takes."""
-    while data:
-        written = os.pwrite(fd, data, at)
-        at, data = at + written, data[written:]
 
 
 def _write_around_holes(fd: int, at: int, data: memoryview) -> None:

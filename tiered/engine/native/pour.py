@@ -11,17 +11,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tiered.engine.native.cold import ColdVolumes, OpenRun
-from tiered.engine.native.files import (
-    Dresser,
-    FileJob,
-    FileWriter,
-    TemporaryNames,
-    has_content,
-)
+from tiered.engine.native.files import FileJob, FileWriter, has_content
 from tiered.engine.native.folders import SpecialJob, make_special
 from tiered.engine.native.growing import Piece
 from tiered.engine.native.schedule import Run, Segment, Turns, split_segments
 from tiered.engine.native.small_files import SMALL_BYTES, Small, SmallFiles
+from tiered.engine.native.whole_files import Dresser, TemporaryNames
 from tiered.engine.restoration import NO_USE_TO_GO_ON
 from tiered.errors import ArchiveDamaged, Frozen, TargetError
 
@@ -170,12 +165,12 @@ class _Pouring:
                 here = max(first, 0)
                 pieces.append((at + here - first, content[here : min(last, size)]))
             elif length <= SMALL_BYTES:
-                small.append((job, content[first:last]))
+                small.append((job, first, last))
             else:
                 self._whole(job, content[first:last])
         self._pieces(of, pieces)
         if small:
-            failed = self._small.write(small)
+            failed = self._small.write(content, small)
             self.outcome.files += len(small) - len(failed)
             for job, error in failed:
                 self._fail(job, error)

@@ -24,7 +24,7 @@ from tiered.archive.paths import join_path
 from tiered.cold.run import thaw_and_wait
 from tiered.engine.context import Context
 from tiered.engine.native.cold import ColdVolumes
-from tiered.engine.native.files import Dresser, FileJob, TemporaryNames
+from tiered.engine.native.files import FileJob
 from tiered.engine.native.folders import Folders, SpecialJob, make_hard_link
 from tiered.engine.native.losses import Losses
 from tiered.engine.native.pour import Pourer, Turn, batches
@@ -38,6 +38,7 @@ from tiered.engine.native.schedule import (
 )
 from tiered.engine.native.selection import Selection, select
 from tiered.engine.native.task_queue import Task, TaskQueue
+from tiered.engine.native.whole_files import Dresser, TemporaryNames
 from tiered.engine.native.window import Filler, Window
 from tiered.engine.place import check_target
 from tiered.engine.restoration import RestoreReport, RestoreRequest

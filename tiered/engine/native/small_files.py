@@ -14,16 +14,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from mmap import mmap
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
-from tiered.engine.native.files import Dresser, FileJob, FileWriter
-from tiered.engine.native.writer_process import (
-    WRONG_HASH,
-    Answer,
-    Order,
-    receive,
-    send,
-)
+from tiered.engine.native.files import FileJob, FileWriter
+from tiered.engine.native.whole_files import Dresser
+from tiered.engine.native.writer_process import WRONG_HASH, receive, send
 from tiered.errors import ArchiveDamaged
+
+if TYPE_CHECKING:
+    from tiered.engine.native.writer_process import Answer, Order
 
 SMALL_BYTES = 64 << 10
 """A file up to this size takes more system calls than time in them."""
@@ -35,7 +34,8 @@ _MAIN = (
     "serve(int(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer, sys.stdout.buffer)"
 )
 
-Small = tuple[FileJob, memoryview]
+Small = tuple[FileJob, int, int]
+"""A file, and where its content begins and ends."""
 Failed = tuple[FileJob, OSError | ArchiveDamaged]
 
 
@@ -70,47 +70,57 @@ class SmallFiles:
         while self._processes:
             self._processes.pop().close()
 
-    def write(self, files: Sequence[Small]) -> list[Failed]:
+    def write(self, content: memoryview, files: Sequence[Small]) -> list[Failed]:
         """Write files.
+
+        Args:
+            content: Of all of them, and perhaps of others.
+            files: By where they begin.
 
         Returns:
             Those that could not be written, and why; the others are done.
         """
-        return [failed for some in _parts(files) for failed in self._write(some)]
+        failed: list[Failed] = []
+        for some in _parts(files):
+            failed += self._write(content, some)
+        return failed
 
-    def _write(self, files: Sequence[Small]) -> list[Failed]:
+    def _write(self, content: memoryview, files: Sequence[Small]) -> list[Failed]:
         process = self._idle.get()
         try:
-            if process and (answer := process.write(files)):
-                return self._understand(files, answer)
+            if process and (answer := process.write(content, files)):
+                return self._understand(content, files, answer)
             process = None  # it is lost
-            return self._write_here(files)
+            return self._write_here(content, files)
         finally:
             self._idle.put(process)
 
-    def _write_here(self, files: Sequence[Small]) -> list[Failed]:
+    def _write_here(self, content: memoryview, files: Sequence[Small]) -> list[Failed]:
         failed: list[Failed] = []
-        for job, data in files:
+        for job, first, last in files:
             try:
-                self._writer.write_whole(job, data)
+                self._writer.write_whole(job, content[first:last])
             except (OSError, ArchiveDamaged) as e:
                 failed.append((job, e))
         return failed
 
-    def _understand(self, files: Sequence[Small], answer: Answer) -> list[Failed]:
+    def _understand(
+        self, content: memoryview, files: Sequence[Small], answer: "Answer"
+    ) -> list[Failed]:
         failures, refused = answer
         if refused and not self._dresser.refused:
             self._dresser.refused = OSError(*refused)
         failed: list[Failed] = []
         for row, number, text in failures:
-            job, data = files[row]
+            job = files[row][0]
             if number != WRONG_HASH:
                 failed.append((job, OSError(number, text)))
             else:  # to say it as it is said here
-                failed += self._write_here([(job, data)])
+                failed += self._write_here(content, [files[row]])
         bad = {id(job) for job, _ in failed}
-        for job, _ in files:
-            job.done = job.done or id(job) not in bad
+        for job, _, _ in files:
+            if not bad or id(job) not in bad:
+                job.done = True
         return failed
 
 
@@ -138,16 +148,18 @@ class _Process:
         finally:
             os.close(fd)
 
-    def write(self, files: Sequence[Small]) -> Answer | None:
+    def write(self, content: memoryview, files: Sequence[Small]) -> "Answer | None":
         """Have files written; None if the process is lost."""
-        order: Order = []
-        at = 0
-        for job, data in files:
-            end = at + len(data)
-            self._memory[at:end] = data
-            looks = job.file, job.owner, job.mode, job.mtime_ns, job.xattrs
-            order.append((at, end, *looks, job.size, job.hash))
-            at = end
+        start = files[0][1]
+        end = max(last for _, _, last in files)
+        self._memory[: end - start] = content[start:end]
+        order: Order = [
+            (
+                *(first - start, last - start, job.hash),
+                *(job.file, job.owner, job.mode, job.mtime_ns, job.xattrs),
+            )
+            for job, first, last in files
+        ]
         get, put = self._process.stdout, self._process.stdin
         if get is None or put is None:
             raise AssertionError("there are pipes")
@@ -169,13 +181,12 @@ class _Process:
 
 
 def _parts(files: Sequence[Small]) -> Iterator[Sequence[Small]]:
-    """Files that fit into the memory of a process: many may have one content."""
-    first = held = 0
-    for row, (_, data) in enumerate(files):
-        if held + len(data) > _MEMORY_BYTES:
+    """Files whose content fits into the memory of a process, as a frame does."""
+    first = 0
+    for row, (_, _, end) in enumerate(files):
+        if end - files[first][1] > _MEMORY_BYTES:
             yield files[first:row]
-            first, held = row, 0
-        held += len(data)
+            first = row
     yield files[first:]
 
 
