@@ -47,6 +47,7 @@ def scripted(answer: Callable[[str, str], Answer]) -> Iterator[Scripted]:
                 self.wfile.write(found.body)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
+        do_PROPFIND = do_MKCOL = do_MOVE = handle_one
 
         def log_message(self, *_: Any) -> None:
             """Quiet."""

@@ -4,23 +4,29 @@ As in `tests.servers`: each starts when it is first asked for, once per worker,
 on 127.0.0.1, ends with the session, and fails the test if it cannot start.
 """
 
+import ipaddress
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import asyncssh
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.servers import BUILD, POLL_S, START_S, Server, free_port, interpreter
+from tests.servers import BUILD, POLL_S, START_S, Server, free_port, interpreter, server
 
 LOGIN: Final = "nobody"
 """Who sshd runs as, and lets in, when the tests run as root: it needs no
@@ -203,3 +209,81 @@ def _me() -> str:
     import getpass
 
     return getpass.getuser()
+
+
+# ---- WebDAV --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def rclone_webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    """rclone's, basic login.  Folders must be made through it: it remembers them."""
+    folder = tmp_path_factory.mktemp("rclone-webdav")
+    (folder / "data").mkdir()
+    port = free_port()
+    found = Folder(port=port, data=folder / "data", user="basic", password="se cret")
+    command = rclone("serve", "webdav", str(found.data), f"--addr=127.0.0.1:{port}")
+    command += [f"--user={found.user}", f"--pass={found.password}"]
+    with program(command, folder / "log", port):
+        yield found
+
+
+@pytest.fixture(scope="session")
+def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    """wsgidav, basic login."""
+    with _webdav(tmp_path_factory.mktemp("webdav"), "basic") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def webdav_digest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    """The same with a digest login."""
+    with _webdav(tmp_path_factory.mktemp("webdav-digest"), "digest") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def webdavs(
+    tmp_path_factory: pytest.TempPathFactory, certificate: Path
+) -> Iterator[Folder]:
+    """The same, basic login, behind TLS."""
+    folder = tmp_path_factory.mktemp("webdavs")
+    with _webdav(folder, "basic", f"--certificate={certificate}") as found:
+        yield found
+
+
+@contextmanager
+def _webdav(folder: Path, login: str, *more: str) -> Iterator[Folder]:
+    (folder / "data").mkdir()
+    port = free_port()
+    found = Folder(port=port, data=folder / "data", user=login, password="se cret")
+    options = [f"--port={port}", f"--data={found.data}", f"--login={login}", *more]
+    log = folder / "log"
+    with server(Path(sys.executable), "webdav_node", options, log) as running:
+        _await_open(running, port)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PEM file for 127.0.0.1: the key, and a certificate that signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("certificate") / "both.pem"
+    plain = serialization.NoEncryption()
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    file.write_bytes(key.private_bytes(pem, form, plain) + made.public_bytes(pem))
+    return file

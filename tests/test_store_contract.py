@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts import keystone, s3_keys
+from tests.accounts import keystone, s3_keys, variables
 from tests.servers import Glacier, OpenStack
-from tests.store_servers import Ssh
+from tests.store_servers import Folder, Ssh
 from tiered.backends.file import FileSettings, FileStore
 from tiered.backends.s3 import s3_store
 from tiered.backends.sftp import sftp_store
 from tiered.backends.swift import pca_store, swift_store
+from tiered.backends.webdav import webdav_store
 from tiered.store import Store
 from tiered.testing.clocks import JumpingClock
 from tiered.testing.cold import ColdSettings, ColdStore
@@ -59,6 +60,12 @@ class Site:
     def sshd(self) -> Ssh:
         found = self._request.getfixturevalue("sshd")
         assert isinstance(found, Ssh)
+        return found
+
+    @property
+    def webdav(self) -> Folder:
+        found = self._request.getfixturevalue("rclone_webdav")
+        assert isinstance(found, Folder)
         return found
 
     @property
@@ -153,6 +160,17 @@ def sftp(site: Site) -> Rig:
     return at_once(sftp_store(url, {}, timeout_s=30.0, ssh_options=server.options))
 
 
+def webdav(site: Site) -> Rig:
+    server = site.webdav
+    at, folder = f"127.0.0.1:{server.port}", server.new_folder(exists=False)
+    url = parse_url(f"webdav://{server.user}@{at}/{folder}")
+    env = variables("FTP_", PASSWORD=server.password)
+    store = webdav_store(url, env, timeout_s=30.0)
+    if site.exists:
+        store.create()
+    return at_once(store, atomic_create=False)
+
+
 def _wait_at_least(server: Glacier, least_s: float, seconds: float) -> None:
     server.move_clock(max(seconds, least_s))
 
@@ -167,6 +185,7 @@ STORES = {
     "pca": Case(open=pca, extras={"thaw", "ranges", "stat", "create"}),
     "s3-swift": Case(open=s3_on_swift, extras={"ranges", "stat"}),
     "sftp": Case(open=sftp, extras={"ranges", "stat", "create"}),
+    "webdav": Case(open=webdav, extras={"ranges", "stat", "create"}),
     "s3-glacier": Case(open=s3_glacier, extras={"thaw", "ranges", "stat"}),
 }
 

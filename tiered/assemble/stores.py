@@ -125,6 +125,17 @@ def _open_sftp(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
     )
 
 
+def _open_webdav(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.webdav import webdav_store
+
+    return webdav_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        authorities=options.ssl_cacert_file,
+    )
+
+
 def _storage_class(wanted: Wanted, options: Namespace) -> Callable[[str], str]:
     """Volumes may lie cold; what every command reads never does."""
     cold = "STANDARD"
@@ -152,4 +163,10 @@ _SCHEMES: dict[str, Callable[[Wanted, Namespace, Clock], Store]] = {
     "pexpect+sftp": _open_sftp,
     "pexpect+scp": _open_sftp,
     "lftp+sftp": _open_sftp,
+    "webdav": _open_webdav,
+    "webdavs": _open_webdav,
+    "http": _open_webdav,
+    "https": _open_webdav,
+    "lftp+webdav": _open_webdav,
+    "lftp+webdavs": _open_webdav,
 }

@@ -48,6 +48,12 @@ STORES = (
         help="for sftp: -oIdentityFile=FILE -oUserKnownHostsFile=FILE",
     ),
     Option(
+        names=("--ssl-cacert-file",),
+        dest="ssl_cacert_file",
+        metavar="FILE",
+        help="certificates to trust, for webdavs",
+    ),
+    Option(
         names=("--swift-storage-policy",),
         dest="swift_policy",
         metavar="NAME",
