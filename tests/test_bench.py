@@ -253,15 +253,15 @@ def chain_rows() -> Iterator[Row]:
 
 
 def test_each_target_has_a_verdict() -> None:
-    simulated = {"files": 4, "peak_mib": 300.0}
+    simulated = {"files": 4, "peak_mib": 300.0}, {"files": 1, "peak_mib": 200.0}
     full = {"work": "full", "index_bytes": 60_000, "peak_mib": 500.0}
     sheets = {
         "chain": sheet("chain", *chain_rows()),
-        "tebibyte": sheet("tebibyte", simulated),
+        "tebibyte": sheet("tebibyte", *simulated),
         "million": sheet("million", full, files=1000),
     }
     found = [(v.work, v.met) for v in verdicts(None, sheets)]
-    assert found[-10:] == [
+    assert found[-11:] == [
         ("restore one small file after 30 incremental backups: time", False),
         ("the same", False),
         ("the same: bytes read of volumes", True),
@@ -270,10 +270,11 @@ def test_each_target_has_a_verdict() -> None:
         ("the same: volumes read that hold nothing of it", True),
         ("peak memory, all works above", True),
         ("peak memory, a simulated source of 1 TiB", False),
+        ("peak memory, one simulated file of 256 GiB", True),
         ("index of a full backup of 1,000,000 files", True),
         ("the same: peak memory, all works", True),
     ]
-    assert {met for _, met in found[:-10]} == {None}
+    assert {met for _, met in found[:-11]} == {None}
 
 
 def test_sheets_have_tables(report: Report) -> None:
@@ -365,6 +366,15 @@ def test_a_small_simulated_source(tmp_path: Path) -> None:
     assert 2 << 20 < sizes[1] - sizes[0] < 3 << 20
     assert min(row["zero_gib"] for row in rows) > 0.01
     assert min(row["peak_mib"] for row in rows) > 20
+
+
+def test_a_simulated_source_and_then_one_single_file(tmp_path: Path) -> None:
+    out = tmp_path / "tebibyte.json"
+    places = ["--folder", str(tmp_path / "stores"), "--memory", str(tmp_path)]
+    sizes = ["--gib", "0.02", "--files", "2", "--single", "0.01"]
+    tebibyte.main([*sizes, "--out", str(out), *places])
+    rows = [(row["gib"], row["files"], row["work"]) for row in Sheet.read(out).rows]
+    assert rows == [(0.02, 2, "full"), (0.01, 1, "full")]
 
 
 def test_the_slope_of_memory_is_that_of_a_line() -> None:

@@ -114,8 +114,8 @@ class Run:
 
 def _make(action: str, folder: Path, count: int) -> None:
     """In a process of its own, for it needs memory; see contrib.bench.measure."""
-    words = [sys.executable, "-m", "contrib.bench.million", action, folder]
-    subprocess.run([*words, str(count)], check=True, cwd=ROOT)
+    words = [sys.executable, "-m", "contrib.bench.million", action]
+    subprocess.run([*words, str(folder), str(count)], check=True, cwd=ROOT)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -78,7 +78,10 @@ def _run_part(part: str, options: argparse.Namespace) -> None:
     scale = options.scale
     words = {
         "chain": ["--scale", scale, "--rounds", options.rounds],
-        "tebibyte": ["--gib", 1024 * scale, "--files", max(4, round(256 * scale))],
+        "tebibyte": [
+            *("--gib", 1024 * scale, "--files", max(4, round(256 * scale))),
+            *("--single", 256 * scale),
+        ],
         "million": ["--files", round(1_000_000 * scale)],
         "limits": ["--seconds", 0.5 if scale >= 1 else 0.05],
     }[part]

@@ -200,6 +200,10 @@ def _of_memory(
         "peak memory, a simulated source of 1 TiB",
         [r["peak_mib"] for r in simulated if r["files"] > 1],
     )
+    yield _peak(
+        "peak memory, one simulated file of 256 GiB",
+        [r["peak_mib"] for r in simulated if r["files"] == 1],
+    )
 
 
 def _of_index(sheets: Mapping[str, Sheet]) -> Iterator[Verdict]:

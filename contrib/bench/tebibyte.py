@@ -1,6 +1,7 @@
 """A source of 1 TiB: does memory stay what it is?
 
-    python -m contrib.bench.tebibyte [--gib 1024] [--files 256] [--again] [--out OUT]
+    python -m contrib.bench.tebibyte [--gib 1024] [--files 256] [--single 256]
+        [--again] [--out OUT]
 
 The source is simulated: sparse files in memory that together have that size, of
 which one MiB in 1,024 is random bytes and the rest holes.  `tiered` reads,
@@ -9,6 +10,8 @@ anew for each piece of a file that is all zeros: its librsync sums and its zstd 
 are those of the first such piece (new copies of them, as memory is what is
 measured), and the BLAKE3 of the content passes over it.  With them it would
 take an hour.
+
+Then the same with one single file, of `--single` GiB.
 
 With `--again` there is an incremental backup, too, after one MiB in the middle of
 each file was overwritten: then the sums of two versions are held.
@@ -73,8 +76,10 @@ class Zeros:
 
     def is_zero(self, data: object) -> bool:
         """Is it a long run of zeros?"""
-        if isinstance(data, memoryview) and len(data) == len(data.obj):
-            data = data.obj  # it is compared as a whole, not byte by byte
+        if isinstance(data, memoryview):
+            whole: object = data.obj
+            if isinstance(whole, bytes | bytearray) and len(whole) == len(data):
+                data = whole  # it is compared at once, not byte by byte
         if not isinstance(data, bytes | bytearray) or len(data) < _LEAST_RUN:
             return False
         return data[0] == 0 and data == self.run(len(data))
@@ -131,8 +136,8 @@ def install(zeros: Zeros) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(self._inner, name)
 
-    sums.piece_sums = piece_sums
-    FramePacker.pack = pack  # type: ignore[method-assign]
+    sums.piece_sums = piece_sums  # type: ignore[assignment]
+    FramePacker.pack = pack  # type: ignore[assignment, method-assign]
     blake3.blake3 = Hash  # type: ignore[assignment, misc]
 
 
@@ -204,11 +209,11 @@ def run(
         init = Command(words=[*words[:1], "-m", "tiered", "key", "init", *site_words])
         measure([init], site.environment, site.root / "log")
         shared = {"gib": gib, "files": files}
-        full = ["full", source, *site_words, "--style", "tiered"]
+        full: list[str | Path] = ["full", source, *site_words, "--style", "tiered"]
         yield shared | {"work": "full"} | _backup(full, site)
         if again:
             change_source(source)
-            more = ["incremental", source, *site_words]
+            more: list[str | Path] = ["incremental", source, *site_words]
             yield shared | {"work": "incremental"} | _backup(more, site)
 
 
@@ -246,6 +251,7 @@ def main(arguments: Sequence[str]) -> None:
     add("words", nargs="*", help=argparse.SUPPRESS)
     add("--gib", type=float, default=1024.0, help="of the source; default: 1024")
     add("--files", type=int, default=256, help="default: 256")
+    add("--single", type=float, default=256.0, help="GiB of one file; default: 256")
     add("--again", action="store_true", help="an incremental backup, too")
     add("--out", type=Path, default=BUILD / "bench/last/tebibyte.json")
     add("--folder", type=Path, default=BUILD / "bench/stores", help="for stores")
@@ -256,10 +262,11 @@ def main(arguments: Sequence[str]) -> None:
         return
     sheet = new_sheet("tebibyte", options.gib / 1024)
     where = options.folder, options.memory
-    for row in run(options.gib, options.files, *where, again=options.again):
-        sheet.rows.append(row)
-        sheet.write(options.out)
-        print({key: value for key, value in row.items() if key != "samples"})
+    for gib, files in ((options.gib, options.files), (options.single, 1)):
+        for row in run(gib, files, *where, again=options.again):
+            sheet.rows.append(row)
+            sheet.write(options.out)
+            print({key: value for key, value in row.items() if key != "samples"})
 
 
 if __name__ == "__main__":
