@@ -1,5 +1,6 @@
 """What an archive keeps about a file, whatever container it lies in."""
 
+import stat
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,6 +19,21 @@ class FileType(Enum):
     BLOCKDEV = tar.BLOCKDEV
     DIRECTORY = tar.DIRECTORY
     FIFO = tar.FIFO
+
+
+_TYPE_OF_FORMAT = {
+    stat.S_IFREG: FileType.REGULAR,
+    stat.S_IFLNK: FileType.SYMLINK,
+    stat.S_IFCHR: FileType.CHARDEV,
+    stat.S_IFBLK: FileType.BLOCKDEV,
+    stat.S_IFDIR: FileType.DIRECTORY,
+    stat.S_IFIFO: FileType.FIFO,
+}
+
+
+def type_of_mode(st_mode: int) -> FileType | None:
+    """What lies at a path, by its `st_mode`; None if no archive keeps it: a socket."""
+    return _TYPE_OF_FORMAT.get(stat.S_IFMT(st_mode))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

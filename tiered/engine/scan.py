@@ -11,18 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tiered.archive.fileinfo import FileInfo, FileType
+from tiered.archive.fileinfo import FileInfo, FileType, type_of_mode
 from tiered.archive.paths import PathKey
 from tiered.errors import SourceError
-
-_TYPES = {
-    stat.S_IFREG: FileType.REGULAR,
-    stat.S_IFLNK: FileType.SYMLINK,
-    stat.S_IFCHR: FileType.CHARDEV,
-    stat.S_IFBLK: FileType.BLOCKDEV,
-    stat.S_IFDIR: FileType.DIRECTORY,
-    stat.S_IFIFO: FileType.FIFO,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +112,7 @@ def _look(
 ) -> tuple[Scanned | None, list[bytes]]:
     """One path, and the names in it if it is a directory; None for a socket."""
     status = os.lstat(file) if path else os.stat(file)  # the root may be a link
-    kind = _TYPES.get(stat.S_IFMT(status.st_mode))
+    kind = type_of_mode(status.st_mode)
     if kind is None:
         return None, []
     link = os.readlink(file) if kind is FileType.SYMLINK else b""

@@ -14,19 +14,10 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
 
-from tiered.archive.fileinfo import FileType
+from tiered.archive.fileinfo import FileType, type_of_mode
 
 TIME_S = 1_700_000_000
 """Of every item that does not say otherwise."""
-
-_TYPES = {
-    stat.S_IFREG: FileType.REGULAR,
-    stat.S_IFLNK: FileType.SYMLINK,
-    stat.S_IFCHR: FileType.CHARDEV,
-    stat.S_IFBLK: FileType.BLOCKDEV,
-    stat.S_IFDIR: FileType.DIRECTORY,
-    stat.S_IFIFO: FileType.FIFO,
-}
 _DEVICES = (FileType.CHARDEV, FileType.BLOCKDEV)
 
 
@@ -144,7 +135,7 @@ def snapshot(root: Path, *, link_times: bool = False) -> dict[bytes, Seen]:
     while waiting:
         for place in waiting.pop().iterdir():
             status = place.lstat()
-            kind = _TYPES.get(stat.S_IFMT(status.st_mode))
+            kind = type_of_mode(status.st_mode)
             if kind is None:
                 continue
             seen = _look(place, status, kind)
