@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.crash.machine import Machine
 from tests.engine import Archive, open_archive
 from tiered.archive.collection import BackupSet, Collection, collect
 from tiered.archive.index import VolumeLayout
@@ -20,6 +21,10 @@ from tiered.engine.native.rebuild.run import RebuildReport, run_rebuild
 from tiered.store import Store
 
 HOT = ("manifest", "index", "signatures")
+_COLD_AND_HOT = """[
+ {"url": "cold+file://%(root)s/cold", "tier": "cold"},
+ {"url": "file://%(root)s/hot", "tier": "hot"}
+]"""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,25 @@ class HotSide:
     rows: list[object]
     layouts: list[VolumeLayout]
     signatures: bytes
+
+
+def make_cold_machine(folder: Path) -> Machine:
+    """With two encrypted sets on a store that seals them, and an hour of its clock in
+    a millisecond.
+    """
+    machine = Machine(
+        root=folder / "machine",
+        config=_COLD_AND_HOT,
+        options=(
+            *("--style", "tiered", "--scrypt-work-factor", "3"),
+            *("--rehearsal-clock", str(folder / "clock")),
+            *("--rehearsal-speed", "3600000"),
+        ),
+    )
+    for text in ("one", "two"):
+        (machine.source / "file").write_text(text)
+        machine.run("backup", "SOURCE", "URL").succeeded()
+    return machine
 
 
 def listed(archive: Archive) -> Collection:

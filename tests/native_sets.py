@@ -8,6 +8,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
+from tests.engine import AS_STORED, Listening
 from tiered.archive.collection import collect
 from tiered.archive.columns import IndexRow
 from tiered.archive.extents import Extent, ExtentList
@@ -29,7 +30,6 @@ from tiered.engine.native.restore import RestoreSettings, run_native_restore
 from tiered.engine.native.restore_plan import NativeRestorePlan, plan_native_restore
 from tiered.engine.place import PlaceSettings
 from tiered.engine.restoration import RestoreReport, RestoreRequest
-from tiered.monitor import Progress
 from tiered.store import PutMode, Store
 from tiered.testing.clocks import JumpingClock
 from tiered.testing.sources import BytesSource
@@ -40,7 +40,6 @@ NOTHING = StoredObject(0, blake3(b"").digest())
 IDENTITY = X25519Identity.generate(os.urandom)
 AGE = AgeEnvelope(lambda: [IDENTITY.recipient], lambda: [IDENTITY], os.urandom)
 PLAIN = PlainEnvelope()
-AS_STORED = PlaceSettings(user_id=lambda _: None, group_id=lambda _: None)
 LATE_S = 1 << 33
 
 
@@ -50,26 +49,6 @@ def envelope_for(suffix: str) -> Envelope:
 
 def digest(data: bytes) -> bytes:
     return blake3(data).digest()
-
-
-@dataclass
-class Listening:
-    """A monitor that keeps what it is told."""
-
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def warn(self, message: str, hint: str = "") -> None:
-        self.warnings.append(message)
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-    def debug(self, message: str) -> None:
-        """Not kept."""
-
-    def progress(self, progress: Progress) -> None:
-        """Not kept."""
 
 
 @dataclass

@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.crash.machine import Machine, Result
+from tests.lost import make_cold_machine
 from tiered.testing.tree import differences, snapshot
 
-CONFIG = """[
- {"url": "cold+file://%(root)s/cold", "tier": "cold"},
- {"url": "file://%(root)s/hot", "tier": "hot"}
-]"""
 SECRET = "open sesame"
 KEY = "hot_tiered-key.main.1.age"
 COMMAND = "`tiered key init URL --identity FILE`"
@@ -20,21 +17,8 @@ COMMAND = "`tiered key init URL --identity FILE`"
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """With two sets, and an hour of its clock in a millisecond."""
     monkeypatch.setenv("PASSPHRASE", SECRET)
-    clock = str(tmp_path / "clock")
-    made = Machine(
-        root=tmp_path / "machine",
-        config=CONFIG,
-        options=(
-            *("--style", "tiered", "--scrypt-work-factor", "3"),
-            *("--rehearsal-clock", clock, "--rehearsal-speed", "3600000"),
-        ),
-    )
-    for text in ("one", "two"):
-        (made.source / "file").write_text(text)
-        made.run("backup", "SOURCE", "URL").succeeded()
-    return made
+    return make_cold_machine(tmp_path)
 
 
 @pytest.fixture

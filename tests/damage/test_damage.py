@@ -6,46 +6,19 @@ checksum for it, is at the end of this file.
 """
 
 import gzip
-import os
 import random
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.crash.machine import PASSPHRASE, Machine, Result, digests
+from tests.crash.machine import PASSPHRASE, Machine, digests
 from tests.crash.world import make_source
-from tiered.testing.tree import Seen, differences, snapshot
+from tests.damage.faults import DAMAGES, EARLIER, DamagedArchive, make_archive, truncate
+from tiered.testing.tree import differences, snapshot
 
 SIZE = 1_200_000
-FULL_S, INC_S = 1_790_000_000, 1_790_100_000
-EARLIER = ("--restore-time", str(FULL_S + 1))
-OLD, NEW = snapshot, snapshot
-
-
-def flip(path: Path, at: float = 0.5) -> None:
-    data = bytearray(path.read_bytes())
-    data[int(len(data) * at)] ^= 4
-    path.write_bytes(data)
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-
-
-def replace_bytes(path: Path) -> None:
-    path.write_bytes(random.Random(1).randbytes(path.stat().st_size))
-
-
-DAMAGES: dict[str, Callable[[Path], None]] = {
-    "delete": Path.unlink,
-    "truncate": truncate,
-    "flip": flip,
-    "replace": replace_bytes,
-    "empty": lambda path: os.truncate(path, 0),
-}
 PLACES = {
     "volume 1": "cold/*full*.vol1.*",
     "last volume": "cold/*full*.vol2.*",
@@ -76,53 +49,17 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 
 def make(machine: Machine) -> Machine:
-    """A full in two volumes, an inc, and the trees they were made from."""
-    for version, (action, now_s) in enumerate(
-        (("full", FULL_S), ("incremental", INC_S)), 1
-    ):
-        make_source(machine.source, version, SIZE)
-        line = (action, "SOURCE", "URL", "--volsize", "1", "--current-time", str(now_s))
-        machine.run(*line).succeeded()
-        shutil.copytree(machine.source, machine.root / action, symlinks=True)
+    make_archive(machine, SIZE)
     shutil.rmtree(machine.cache)
     return machine
 
 
-class Damaged:
-    """An archive with one fault, and what it should hold."""
+class Damaged(DamagedArchive):
+    """One of style duplicity."""
 
     def __init__(self, base: Machine, root: Path, place: str, damage: str) -> None:
-        self.machine = base.fork(root)
-        [self.path] = self.machine.root.glob(PLACES[place])
-        DAMAGES[damage](self.path)
+        super().__init__(base, root, PLACES[place], DAMAGES[damage])
         self.place, self.damage = place, damage
-        self.old = snapshot(base.root / "full")
-        self.new = snapshot(base.root / "incremental")
-        self._restores = 0
-
-    def restore(self, *words: str) -> tuple[Result, dict[bytes, Seen]]:
-        """Restore without a cache."""
-        shutil.rmtree(self.machine.cache, ignore_errors=True)
-        self._restores += 1
-        target = self.machine.root / f"restored{self._restores}"
-        result = self.machine.run("restore", "URL", target, *words)
-        return result, snapshot(target) if target.exists() else {}
-
-    def is_restored(self, *words: str, tree: dict[bytes, Seen]) -> None:
-        result, found = self.restore(*words)
-        result.succeeded()
-        assert differences(tree, found) == []
-
-    def is_refused(self, *words: str, codes: set[str]) -> None:
-        result, found = self.restore(*words)
-        assert result.code in codes
-        assert right_so_far(found, self.new, self.old)
-
-
-def right_so_far(found: dict[bytes, Seen], *trees: dict[bytes, Seen]) -> bool:
-    """Are all files that were restored before the error whole ones?"""
-    contents = {(path, seen.content) for tree in trees for path, seen in tree.items()}
-    return all((path, seen.content) in contents for path, seen in found.items())
 
 
 for_each_damage = pytest.mark.parametrize("damage", DAMAGES)

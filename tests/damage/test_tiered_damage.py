@@ -4,22 +4,19 @@ The cache is lost in the first half, as it would hide the damage; in the second 
 it is what is damaged, and hides nothing: the stores are the truth.
 """
 
-import os
 import random
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.crash.machine import PASSPHRASE, Machine, Result, digests
+from tests.crash.machine import PASSPHRASE, Machine, digests
 from tests.crash.world import make_source
-from tests.damage.test_damage import flip, replace_bytes, right_so_far, truncate
+from tests.damage import faults
+from tests.damage.faults import EARLIER, DamagedArchive, make_archive, right_so_far
 from tiered.testing.tree import Seen, differences, snapshot
 
 SIZE = 600_000
-FULL_S, INC_S = 1_790_000_000, 1_790_100_000
-EARLIER = ("--restore-time", str(FULL_S + 1))
 PLACES = {
     "volume 1 of full": "cold/*full*.vol1.*",
     "volume 2 of full": "cold/*full*.vol2.*",
@@ -46,14 +43,7 @@ def swap(path: Path) -> None:
     path.write_bytes(other.read_bytes()[:size].ljust(size, b"\0"))
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
-    "delete": Path.unlink,
-    "truncate": truncate,
-    "flip": flip,
-    "replace": replace_bytes,
-    "empty": lambda path: os.truncate(path, 0),
-    "swap": swap,
-}
+DAMAGES = {**faults.DAMAGES, "swap": swap}
 OPTIONS = {
     "encrypted": ("--scrypt-work-factor", "3"),
     "plain": ("--no-encryption",),
@@ -87,53 +77,25 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Machine]:
 
 
 def make(machine: Machine) -> Machine:
-    for version, (action, now_s) in enumerate(
-        (("full", FULL_S), ("incremental", INC_S)), 1
-    ):
-        make_source(machine.source, version, SIZE)
-        noise = random.Random(4).randbytes(SIZE)
+    noise = random.Random(4).randbytes(SIZE)
+
+    def change(version: int) -> None:
         (machine.source / "noise").write_bytes(b"%d" % version + noise)
-        line = (action, "SOURCE", "URL", "--volsize", "1", "--current-time", str(now_s))
-        machine.run(*line).succeeded()
-        shutil.copytree(machine.source, machine.root / action, symlinks=True)
-    return machine
+
+    return make_archive(machine, SIZE, change)
 
 
-class Damaged:
-    """An archive with one fault and no cache, and what it should hold."""
+class Damaged(DamagedArchive):
+    """One of style tiered."""
 
     def __init__(self, base: Machine, root: Path, place: str, damage: str) -> None:
-        self.machine = base.fork(root)
-        [self.path] = self.machine.root.glob(PLACES[place])
-        DAMAGES[damage](self.path)
+        super().__init__(base, root, PLACES[place], DAMAGES[damage])
         self.what, _, self.which = place.partition(" of ")
         self.damage = damage
         plain = "--no-encryption" in base.options
         self.is_silent = (plain, self.what, damage) == (True, "manifest", "flip")
         """It may be a digit of a hash: a manifest in the clear has no checksum, but
         the BLAKE3 of each file stands in the index."""
-        self.old = snapshot(base.root / "full")
-        self.new = snapshot(base.root / "incremental")
-        self._restores = 0
-
-    def restore(self, *words: str) -> tuple[Result, dict[bytes, Seen]]:
-        """Without a cache."""
-        shutil.rmtree(self.machine.cache, ignore_errors=True)
-        self._restores += 1
-        target = self.machine.root / f"restored{self._restores}"
-        result = self.machine.run("restore", "URL", target, *words)
-        return result, snapshot(target) if target.exists() else {}
-
-    def is_restored(self, *words: str, tree: dict[bytes, Seen]) -> Result:
-        result, found = self.restore(*words)
-        result.succeeded()
-        assert differences(tree, found) == []
-        return result
-
-    def is_refused(self, *words: str, codes: set[str]) -> None:
-        result, found = self.restore(*words)
-        assert result.code in codes
-        assert right_so_far(found, self.new, self.old)
 
     def is_right_or_refused(self, *words: str, tree: dict[bytes, Seen]) -> None:
         """Ranges that nobody needs may be damaged."""
