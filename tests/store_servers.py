@@ -287,3 +287,52 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     file.write_bytes(key.private_bytes(pem, form, plain) + made.public_bytes(pem))
     return file
+
+
+# ---- FTP -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def ftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    """pyftpdlib, in the clear."""
+    with _ftp(tmp_path_factory.mktemp("ftp")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def ftp_old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    """The same without MLSD."""
+    with _ftp(tmp_path_factory.mktemp("ftp-old"), "--old") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def ftps(
+    tmp_path_factory: pytest.TempPathFactory, certificate: Path
+) -> Iterator[Folder]:
+    """The same with TLS, and not without."""
+    folder = tmp_path_factory.mktemp("ftps")
+    with _ftp(folder, f"--certificate={certificate}") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def ftps_implicit(
+    tmp_path_factory: pytest.TempPathFactory, certificate: Path
+) -> Iterator[Folder]:
+    """The same with TLS from the beginning; such servers usually have port 990."""
+    folder = tmp_path_factory.mktemp("ftps-implicit")
+    with _ftp(folder, f"--certificate={certificate}", "--implicit") as found:
+        yield found
+
+
+@contextmanager
+def _ftp(folder: Path, *more: str) -> Iterator[Folder]:
+    (folder / "data").mkdir()
+    port = free_port()
+    found = Folder(port=port, data=folder / "data", user="user", password="se cret")
+    options = [f"--port={port}", f"--data={found.data}", *more]
+    log = folder / "log"
+    with server(Path(sys.executable), "ftp_node", options, log) as running:
+        _await_open(running, port)
+        yield found

@@ -12,6 +12,7 @@ from tests.accounts import keystone, s3_keys, variables
 from tests.servers import Glacier, OpenStack
 from tests.store_servers import Folder, Ssh
 from tiered.backends.file import FileSettings, FileStore
+from tiered.backends.ftp import ftp_store
 from tiered.backends.s3 import s3_store
 from tiered.backends.sftp import sftp_store
 from tiered.backends.swift import pca_store, swift_store
@@ -62,9 +63,8 @@ class Site:
         assert isinstance(found, Ssh)
         return found
 
-    @property
-    def webdav(self) -> Folder:
-        found = self._request.getfixturevalue("rclone_webdav")
+    def folder_server(self, fixture: str) -> Folder:
+        found = self._request.getfixturevalue(fixture)
         assert isinstance(found, Folder)
         return found
 
@@ -161,7 +161,7 @@ def sftp(site: Site) -> Rig:
 
 
 def webdav(site: Site) -> Rig:
-    server = site.webdav
+    server = site.folder_server("rclone_webdav")
     at, folder = f"127.0.0.1:{server.port}", server.new_folder(exists=False)
     url = parse_url(f"webdav://{server.user}@{at}/{folder}")
     env = variables("FTP_", PASSWORD=server.password)
@@ -169,6 +169,14 @@ def webdav(site: Site) -> Rig:
     if site.exists:
         store.create()
     return at_once(store, atomic_create=False)
+
+
+def ftp(site: Site, fixture: str) -> Rig:
+    server = site.folder_server(fixture)
+    at, folder = f"127.0.0.1:{server.port}", server.new_folder(exists=site.exists)
+    url = parse_url(f"ftp://{server.user}@{at}/{folder}")
+    env = variables("FTP_", PASSWORD=server.password)
+    return at_once(ftp_store(url, env, timeout_s=30.0), atomic_create=False)
 
 
 def _wait_at_least(server: Glacier, least_s: float, seconds: float) -> None:
@@ -186,6 +194,10 @@ STORES = {
     "s3-swift": Case(open=s3_on_swift, extras={"ranges", "stat"}),
     "sftp": Case(open=sftp, extras={"ranges", "stat", "create"}),
     "webdav": Case(open=webdav, extras={"ranges", "stat", "create"}),
+    "ftp": Case(open=lambda s: ftp(s, "ftp"), extras={"ranges", "stat", "create"}),
+    "ftp-old": Case(
+        open=lambda s: ftp(s, "ftp_old"), extras={"ranges", "stat", "create"}
+    ),
     "s3-glacier": Case(open=s3_glacier, extras={"thaw", "ranges", "stat"}),
 }
 

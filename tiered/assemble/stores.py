@@ -136,6 +136,18 @@ def _open_webdav(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
     )
 
 
+def _open_ftp(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.ftp import ftp_store
+
+    return ftp_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        authorities=options.ssl_cacert_file,
+        passive=options.ftp_passive is not False,
+    )
+
+
 def _storage_class(wanted: Wanted, options: Namespace) -> Callable[[str], str]:
     """Volumes may lie cold; what every command reads never does."""
     cold = "STANDARD"
@@ -163,6 +175,13 @@ _SCHEMES: dict[str, Callable[[Wanted, Namespace, Clock], Store]] = {
     "pexpect+sftp": _open_sftp,
     "pexpect+scp": _open_sftp,
     "lftp+sftp": _open_sftp,
+    "ftp": _open_ftp,
+    "ftps": _open_ftp,
+    "ftpes": _open_ftp,
+    "lftp+ftp": _open_ftp,
+    "lftp+ftps": _open_ftp,
+    "lftp+ftpes": _open_ftp,
+    "ncftp+ftp": _open_ftp,
     "webdav": _open_webdav,
     "webdavs": _open_webdav,
     "http": _open_webdav,

@@ -51,7 +51,18 @@ STORES = (
         names=("--ssl-cacert-file",),
         dest="ssl_cacert_file",
         metavar="FILE",
-        help="certificates to trust, for webdavs",
+        help="certificates to trust, for webdavs and ftps",
+    ),
+    flag(
+        "--ftp-passive",
+        dest="ftp_passive",
+        help="for ftp: the client opens the connections of transfers (default)",
+    ),
+    flag(
+        "--ftp-regular",
+        dest="ftp_passive",
+        stores=False,
+        help="for ftp: the server opens them",
     ),
     Option(
         names=("--swift-storage-policy",),
