@@ -26,8 +26,8 @@ from random import Random
 from statistics import median
 from typing import Final
 
-from contrib.bench.corpus import Text, database_pages
 from contrib.bench.install import BUILD, ROOT, Missing
+from contrib.bench.material import Text, database_pages
 from contrib.bench.measure import Command, CommandFailed, Cost, measure
 from contrib.bench.peers import PEERS, Peer, Tiered
 from contrib.bench.reads import Reads, reads_of

@@ -13,9 +13,7 @@ C, the change set.  Of A, 1 % of the files is modified, 0.5 % added, 0.5 %
    where they lie, and 1 MiB is inserted at the front of `text.txt`.
 
 A scale below 1 makes fewer files of A and smaller files of B.  Text compresses to
-about two fifths with zstd -3.  Only the standard library is used, and of `random`
-only what has given the same numbers since Python 3.9; the bytes are made for a
-little-endian machine.
+about two fifths with zstd -3.  What the files hold: contrib.bench.material.
 """
 
 import argparse
@@ -25,14 +23,20 @@ import math
 import os
 import shutil
 from array import array
-from bisect import bisect
 from collections.abc import Iterator
-from functools import cache
-from itertools import accumulate, chain
 from pathlib import Path
 from random import Random
-from struct import Struct
 from typing import Final
+
+from contrib.bench.material import (
+    BLOCK,
+    SEED,
+    Text,
+    database_pages,
+    image_blocks,
+    random_blocks,
+    text_blocks,
+)
 
 FILES_OF_A: Final = 50_000
 BYTES_OF_B: Final = 512 << 20
@@ -42,69 +46,8 @@ CHANGED_S: Final = MTIME_S + 20_000_000
 VERSION: Final = 1
 """Raise it when the bytes change: figures of two versions cannot be compared."""
 
-_SEED: Final = 20_261_121
-_BLOCK: Final = 64 << 10
 _PAGE: Final = 4 << 10
-_WORDS: Final = 30_000
-_SLOTS: Final = 1 << 16
 _NAMES_OF_B: Final = ("random.bin", "text.txt", "vm.img", "db.pages")
-
-
-class Text:
-    """Text without end: words of a Zipf distribution, numbers, line breaks."""
-
-    def __init__(self, seed: int) -> None:
-        self._chance = Random(_SEED + seed)
-        self._slots, self._rare = _frequent_words()
-        self._slots = self._slots.copy()
-        self._text = bytearray()
-
-    def take(self, size: int) -> bytes:
-        """The next bytes of it."""
-        while len(self._text) < size:
-            self._text += self._some()
-        taken = bytes(memoryview(self._text)[:size])
-        del self._text[:size]
-        return taken
-
-    def _some(self) -> bytes:
-        """A table with one word for each value of 16 bits, and 2**18 such values."""
-        words, chances = _vocabulary()
-        chance = self._chance
-        for slot in self._rare:
-            at = (slot + chance.random()) / _SLOTS
-            self._slots[slot] = words[min(bisect(chances, at), _WORDS - 1)]
-        for slot in range(0, _SLOTS, 25):
-            self._slots[slot] = b"%d " % int(chance.random() * 1e6)
-        draws = array("H", chance.randbytes(1 << 19))
-        return b"".join(map(self._slots.__getitem__, draws))
-
-
-@cache
-def _vocabulary() -> tuple[list[bytes], list[float]]:
-    """Words, the most frequent first, and the sums of their probabilities."""
-    chance = Random(_SEED)
-    letters = b"etaoinshrdlucmfwypvbgkjqxz"
-    weights = list(accumulate(1 / n**0.7 for n in range(1, len(letters) + 1)))
-    lengths = [2 + int(chance.random() * chance.random() * 12) for _ in range(_WORDS)]
-    words = [
-        bytes(chance.choices(letters, cum_weights=weights, k=length)) + b" "
-        for length in lengths
-    ]
-    words[5] = words[5].strip() + b",\n"
-    words[11] = b"\n\n    "
-    words[17], words[19] = b" = {", b"};\n"
-    sums = list(accumulate((n + 2.7) ** -1.05 for n in range(_WORDS)))
-    return words, [s / sums[-1] for s in sums]
-
-
-@cache
-def _frequent_words() -> tuple[list[bytes], list[int]]:
-    """The word of each slot, and the slots that stand for several rare words."""
-    words, chances = _vocabulary()
-    first = [min(bisect(chances, s / _SLOTS), _WORDS - 1) for s in range(_SLOTS + 1)]
-    rare = [s for s in range(_SLOTS) if first[s + 1] > first[s] + 1]
-    return [words[n] for n in first[:_SLOTS]], rare
 
 
 def make(root: Path, scale: float = 1.0) -> None:
@@ -200,7 +143,7 @@ def _files_of_a(scale: float) -> int:
 
 
 def _bytes_of_b(scale: float) -> int:
-    return max(1, round(BYTES_OF_B * scale / (16 * _BLOCK))) * 16 * _BLOCK
+    return max(1, round(BYTES_OF_B * scale / (16 * BLOCK))) * 16 * BLOCK
 
 
 def _make_a(folder: Path, count: int) -> None:
@@ -212,7 +155,7 @@ def _make_a(folder: Path, count: int) -> None:
 
 
 def _sizes(count: int, seed: int = 2) -> Iterator[int]:
-    chance = Random(_SEED + seed)
+    chance = Random(SEED + seed)
     for _ in range(count):
         yield min(max(int(chance.lognormvariate(math.log(5400), 1.1)), 205), 65536)
 
@@ -236,63 +179,12 @@ def _write(path: Path, data: bytes, mtime_s: float) -> None:
 
 def _make_b(folder: Path, size: int) -> None:
     folder.mkdir()
-    makers = (_random_blocks, _text_blocks, image_blocks, database_pages)
+    makers = (random_blocks, text_blocks, image_blocks, database_pages)
     for k, (name, blocks) in enumerate(zip(_NAMES_OF_B, makers, strict=True)):
         with (folder / name).open("wb") as file:
             for block in blocks(size):
                 file.write(block)
         os.utime(folder / name, (MTIME_S + k, MTIME_S + k))
-
-
-def _random_blocks(size: int) -> Iterator[bytes]:
-    chance = Random(_SEED + 3)
-    for _ in range(size // _BLOCK):
-        yield chance.randbytes(_BLOCK)
-
-
-def _text_blocks(size: int) -> Iterator[bytes]:
-    text = Text(4)
-    for _ in range(size // _BLOCK):
-        yield text.take(_BLOCK)
-
-
-def image_blocks(size: int) -> Iterator[bytes]:
-    chance, text = Random(_SEED + 5), Text(5)
-    repeated = [
-        chance.randbytes(_BLOCK) if k % 2 else text.take(_BLOCK) for k in range(64)
-    ]
-    for _ in range(size // _BLOCK):
-        kind = chance.random()
-        if kind < 0.40:
-            yield bytes(_BLOCK)
-        elif kind < 0.60:
-            yield repeated[int(chance.random() * 64)]
-        elif kind < 0.75:
-            yield chance.randbytes(_BLOCK)
-        else:
-            yield text.take(_BLOCK)
-
-
-def database_pages(size: int) -> Iterator[bytes]:
-    rows, row, length = 60, Struct("<QQ16sIId"), 8192
-    head = Struct("<4Q60H")
-    slots = range(8000, 8000 - 2 * rows, -2)
-    table = Struct("<" + row.format[1:] * rows)
-    chance, text = Random(_SEED + 6), Text(6)
-    for page in range(size // length):
-        ids = range(page * rows, (page + 1) * rows)
-        keys = chance.randbytes(16 * rows)
-        draws = array("I", chance.randbytes(4 * rows))
-        values = (
-            (
-                *(i, 1_600_000_000_000 + i * 37, keys[16 * k : 16 * k + 16]),
-                *(draw & 63, draw >> 6 & 3, (draw >> 8) % 100_000 / 100),
-            )
-            for k, (i, draw) in enumerate(zip(ids, draws, strict=True))
-        )
-        start = head.pack(page, page * 3 + 1, rows, length, *slots)
-        end = text.take(60 * rows) + table.pack(*chain.from_iterable(values))
-        yield start + bytes(length - len(start) - len(end)) + end
 
 
 def _modified(count: int) -> list[int]:
@@ -304,11 +196,11 @@ def _deleted(count: int) -> list[int]:
 
 
 def _shuffled(count: int) -> list[int]:
-    return Random(_SEED + 10).sample(range(count), count)
+    return Random(SEED + 10).sample(range(count), count)
 
 
 def _change_a(folder: Path, undo: Path, count: int) -> None:
-    chance, text = Random(_SEED + 12), Text(11)
+    chance, text = Random(SEED + 12), Text(11)
     (undo / "pages").mkdir()
     deleted = _deleted(count)
     for i in (*_modified(count), *deleted):
@@ -333,7 +225,7 @@ def _change_a(folder: Path, undo: Path, count: int) -> None:
 
 
 def _change_b(folder: Path, undo: Path, size: int) -> None:
-    chance, text = Random(_SEED + 14), Text(15)
+    chance, text = Random(SEED + 14), Text(15)
     (undo / "files").mkdir()
     (undo / "pages").mkdir()
     (undo / "added").touch()

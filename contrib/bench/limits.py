@@ -22,9 +22,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from contrib.bench.corpus import Text, database_pages, image_blocks
 from contrib.bench.install import BUILD
 from contrib.bench.limits_files import large_files, small_files
+from contrib.bench.material import Text, database_pages, image_blocks
 from contrib.bench.meter import Limit, Meter
 from contrib.bench.sheet import new_sheet
 from tiered.codec.packing import Effort, FramePacker

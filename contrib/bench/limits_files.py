@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from contrib.bench.corpus import Text
+from contrib.bench.material import Text
 from contrib.bench.meter import Limit, Meter
 
 _MIB: Final = 1 << 20

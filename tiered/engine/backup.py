@@ -18,7 +18,7 @@ from tiered.engine.native.hot import read_set_manifest
 from tiered.engine.native.sealing import check_sealing
 from tiered.engine.scan import OwnerNames, scan
 from tiered.engine.sets import check_volumes, read_manifest
-from tiered.engine.written import SourceTree, WrittenSet
+from tiered.engine.written import SourceTree, WrittenSet, localdir
 from tiered.errors import AlreadyExists, ConfigError, NoBackup, StoreMissing
 
 if TYPE_CHECKING:  # a run needs one of the two styles
@@ -292,10 +292,3 @@ def _check_source(
                 hint="Use another URL for another source, or say "
                 "--allow-source-mismatch.",
             )
-
-
-def localdir(source: bytes) -> bytes:
-    """As duplicity writes it: without empty components and `.`."""
-    parts = [p for p in source.split(b"/") if p not in (b"", b".")]
-    root = b"/" if source.startswith(b"/") else b""
-    return root + b"/".join(parts) or b"."

@@ -25,3 +25,10 @@ class WrittenSet:
     volumes: int
     stored_bytes: int
     """All objects of the set."""
+
+
+def localdir(source: bytes) -> bytes:
+    """As duplicity writes it: without empty components and `.`."""
+    parts = [p for p in source.split(b"/") if p not in (b"", b".")]
+    root = b"/" if source.startswith(b"/") else b""
+    return root + b"/".join(parts) or b"."
