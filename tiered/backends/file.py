@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,7 +65,7 @@ class FileStore:
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         with self._errors_as_ours("list", prefix):
-            return tuple(sorted(e for e in self._walk() if e.name.startswith(prefix)))
+            return tuple(sorted(self._walk(prefix), key=attrgetter("name")))
 
     def put(self, name: str, source: Source, mode: PutMode) -> None:
         target = self._path(name)
@@ -143,17 +144,19 @@ class FileStore:
             ) from e
         return True
 
-    def _walk(self) -> Iterator[Entry]:
+    def _walk(self, prefix: str) -> Iterator[Entry]:
         for folder, _, files in os.walk(self._root, onerror=_raise):
+            inside = Path(folder).relative_to(self._root).as_posix()
+            stem = "" if inside == "." else f"{inside}/"
             for file in files:
-                if file.endswith(RESERVED_END):
+                name = stem + file
+                if file.endswith(RESERVED_END) or not name.startswith(prefix):
                     continue
-                path = Path(folder, file)
                 try:
-                    size = path.stat().st_size
+                    status = os.stat(f"{folder}/{file}")  # noqa: PTH116 - costs least
                 except FileNotFoundError:
                     continue  # deleted since the walk saw it
-                yield Entry(path.relative_to(self._root).as_posix(), size)
+                yield Entry(name, status.st_size)
 
     def _path(self, name: str) -> Path:
         return self._root / check_name(name)
