@@ -15,6 +15,7 @@ Facts [docs/format/duplicity.md, "Names"; checked against duplicity 3.2.1]:
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from tiered.archive.kinds import Kind
 from tiered.archive.object_name import ObjectName, SetId
@@ -37,7 +38,7 @@ def duplicity_signatures(set_id: SetId, suffix: str) -> str:
 
 def parse_duplicity(name: str, kind: Kind, start: int) -> ObjectName | None:
     """What `name` says from `start` on, if it is of that kind; else None."""
-    for grammar in _GRAMMARS.get(kind, ()):
+    for grammar in _grammars().get(kind, ()):
         if match := grammar.pattern.match(name, start):
             return _object_name(name, kind, grammar, match)
     return None
@@ -86,14 +87,19 @@ def _short(full: str, inc: str, rest: str) -> _Grammar:
     return _Grammar(re.compile(rf"{span}\.{rest}{_end('p')}"), _base36_time, 36)
 
 
-_GRAMMARS = {
-    Kind.ARCHIVE: (
-        _long("", r"vol(?P<volume>[0-9]+)\.difftar"),
-        _short("df", "di", r"(?P<volume>[0-9a-z]+)\.dt"),
-    ),
-    Kind.MANIFEST: (_long("", "manifest"), _short("df", "di", "m")),
-    Kind.SIGNATURE: (_long("signatures", "sigtar"), _short("dfs", "dns", "st")),
-}
+@cache
+def _grammars() -> Mapping[Kind, tuple[_Grammar, ...]]:
+    """Made when the first name is looked at: it takes a few milliseconds."""
+    return {
+        Kind.ARCHIVE: (
+            _long("", r"vol(?P<volume>[0-9]+)\.difftar"),
+            _short("df", "di", r"(?P<volume>[0-9a-z]+)\.dt"),
+        ),
+        Kind.MANIFEST: (_long("", "manifest"), _short("df", "di", "m")),
+        Kind.SIGNATURE: (_long("signatures", "sigtar"), _short("dfs", "dns", "st")),
+    }
+
+
 _SUFFIXES = (".gpg", ".p7m", ".gz", ".g", ".z")
 
 

@@ -14,6 +14,7 @@ Facts [docs/format/duplicity.md, "Names"]:
 
 import re
 from enum import Enum
+from functools import cache
 
 
 class Kind(Enum):
@@ -51,7 +52,13 @@ _GRAMMARS = (
     (Kind.MANIFEST, r"duplicity-(full|inc)\.[^/]*\.manifest(\.|$)"),
     (Kind.SIGNATURE, r"duplicity-(full|new)-signatures\.[^/]*\.sigtar(\.|$)"),
 )
-_PATTERNS = tuple((kind, re.compile(grammar)) for kind, grammar in _GRAMMARS)
+
+
+@cache
+def _patterns() -> tuple[tuple[Kind, re.Pattern[str]], ...]:
+    """Made when the first name is looked at: it takes a few milliseconds."""
+    return tuple((kind, re.compile(grammar)) for kind, grammar in _GRAMMARS)
+
 
 SAMPLES = {
     Kind.ARCHIVE: "duplicity-full.20261121T000000Z.vol1.difftar",
@@ -73,7 +80,7 @@ NATIVE_SAMPLES = {
 
 def kind_of(name: str) -> Kind:
     """The kind that `name` is of, whatever prefix or folder stands before it."""
-    for kind, pattern in _PATTERNS:
+    for kind, pattern in _patterns():
         if pattern.search(name):
             return kind
     return Kind.OTHER

@@ -5,7 +5,6 @@ the terminal for a passphrase, the default folders.
 """
 
 import grp
-import hashlib
 import os
 import pwd
 import tempfile
@@ -324,6 +323,8 @@ class Assembly:
             options.prefix_manifest,
             options.prefix_signature,
         )
+        import hashlib  # who names the archive does not need it
+
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def real_path(self, text: str) -> bytes:

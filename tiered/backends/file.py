@@ -12,7 +12,6 @@ fsync; CREATE needs hard links (not on FAT).  See docs/backends/file.md.
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -68,6 +67,8 @@ class FileStore:
             return tuple(sorted(self._walk(prefix), key=attrgetter("name")))
 
     def put(self, name: str, source: Source, mode: PutMode) -> None:
+        import secrets  # reading needs none
+
         target = self._path(name)
         part = target.with_name(f".{secrets.token_hex(8)}{RESERVED_END}")
         with self._errors_as_ours("put", name):

@@ -21,7 +21,6 @@ replace one  (`tiered.engine.trust`).
 import fcntl
 import json
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -213,6 +212,8 @@ class Cache:
         """Under the file's name stands the old text or the new one, also after a
         power cut.
         """
+        import secrets  # a key is unlocked before anything is written
+
         part = self._folder / f"{file}.{secrets.token_hex(4)}.part~"
         try:
             with part.open("w") as out:

@@ -8,14 +8,11 @@
 """
 
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote
-
-from blake3 import blake3
 
 _PART = ".part~"
 _READ_BYTES = 1 << 20
@@ -104,6 +101,8 @@ class Shelf:
 
     @contextmanager
     def _part(self, name: str, named: Callable[[Path], Path]) -> Iterator[BinaryIO]:
+        import secrets  # a key is unlocked before anything is written
+
         self.make()
         plain = self.path(name)
         part = plain.with_name(f"{plain.name}.{secrets.token_hex(4)}{_PART}")
@@ -124,6 +123,8 @@ def _split(path: Path) -> tuple[str, str, str]:
 
 
 def _sum(path: Path) -> str:
+    from blake3 import blake3  # a key is unlocked before anything is summed
+
     content = blake3()
     with path.open("rb") as file:
         while chunk := file.read(_READ_BYTES):

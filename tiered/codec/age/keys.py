@@ -19,7 +19,6 @@ is stated must belong to the private key.
 The same private half can be printed: the recovery sheet.
 """
 
-import hashlib
 import io
 from collections.abc import Sequence
 from datetime import date
@@ -184,6 +183,8 @@ def _grouped(key: str) -> str:
 
 
 def _short_hash(text: str) -> str:
+    import hashlib  # only for ways in that are made
+
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:_HASH_DIGITS]
 
 

@@ -8,7 +8,6 @@ A key object is at most 68 KiB and is read whole.  It is never cached: what is t
 away from the store must not open the archive from here.
 """
 
-import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -216,6 +215,8 @@ class _Bytes:
 
     @property
     def md5(self) -> str:
+        import hashlib  # only for objects that are written
+
         return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
 
     def open(self) -> BinaryIO:
