@@ -28,7 +28,7 @@ lint: setup
 	$(venv)/bin/mypy
 	$(venv)/bin/lint-imports
 
-test: lint $(stamps)/openstack $(stamps)/duplicity openssh
+test: lint $(stamps)/openstack $(stamps)/duplicity $(stamps)/azurite openssh
 	$(venv)/bin/pytest -n 2
 
 # Compiled first, as what pip installs is: some machines keep no bytecode.
@@ -56,6 +56,10 @@ system: | $(stamps)
 		exit 1; \
 	}
 	@PYTHON="$(PYTHON)" contrib/setup/system_packages.sh
+
+$(stamps)/azurite: contrib/servers/azurite/package-lock.json | system
+	contrib/setup/azurite.sh build/azurite
+	touch $@
 
 openssh: | system
 	@contrib/setup/openssh_server.sh build/openssh

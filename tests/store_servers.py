@@ -5,6 +5,7 @@ on 127.0.0.1, ends with the session, and fails the test if it cannot start.
 """
 
 import ipaddress
+import math
 import os
 import shutil
 import socket
@@ -27,6 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.servers import BUILD, POLL_S, START_S, Server, free_port, interpreter, server
+from tiered.clock import RehearsalClock
 
 LOGIN: Final = "nobody"
 """Who sshd runs as, and lets in, when the tests run as root: it needs no
@@ -335,4 +337,50 @@ def _ftp(folder: Path, *more: str) -> Iterator[Folder]:
     log = folder / "log"
     with server(Path(sys.executable), "ftp_node", options, log) as running:
         _await_open(running, port)
+        yield found
+
+
+# ---- Azure ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Azure:
+    """Azurite, behind what makes its tier Archive slow."""
+
+    port: int
+    clock_file: Path
+    account: str = "devstoreaccount1"
+    key: str = (  # everybody's: it stands in Microsoft's documentation
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/"
+        "KBHBeksoGMGw=="
+    )
+
+    @property
+    def connection_string(self) -> str:
+        at = f"http://127.0.0.1:{self.port}/{self.account}"
+        key = f"AccountName={self.account};AccountKey={self.key}"
+        return f"DefaultEndpointsProtocol=http;{key};BlobEndpoint={at};"
+
+    def move_clock(self, seconds: float) -> None:
+        RehearsalClock(self.clock_file, speed=math.inf).sleep_s(seconds)
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    """Azurite, an emulator by Microsoft; signatures are checked."""
+    state = tmp_path_factory.mktemp("azure")
+    inner, found = free_port(), Azure(port=free_port(), clock_file=state / "clock")
+    main = BUILD / "azurite/node_modules/azurite/dist/src/blob/main.js"
+    if not main.exists():
+        pytest.fail("there is no Azurite: `make test` installs it", False)
+    command = ["node", str(main), "--location", str(state), "--blobPort", str(inner)]
+    command += ["--skipApiVersionCheck", "--silent", "--disableTelemetry"]
+    options = [f"--port={found.port}", f"--azurite-port={inner}"]
+    options.append(f"--clock-file={found.clock_file}")
+    python, log = Path(sys.executable), state / "archive.log"
+    with (
+        program(command, state / "azurite.log", inner),
+        server(python, "azure_archive", options, log) as running,
+    ):
+        _await_open(running, found.port)
         yield found

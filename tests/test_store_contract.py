@@ -1,5 +1,6 @@
 """Every store keeps the contract.  A new backend is one line in STORES."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ import pytest
 
 from tests.accounts import keystone, s3_keys, variables
 from tests.servers import Glacier, OpenStack
-from tests.store_servers import Folder, Ssh
+from tests.store_servers import Azure, Folder, Ssh
+from tiered.backends.azure import azure_store
 from tiered.backends.file import FileSettings, FileStore
 from tiered.backends.ftp import ftp_store
 from tiered.backends.s3 import s3_store
@@ -61,6 +63,12 @@ class Site:
     def sshd(self) -> Ssh:
         found = self._request.getfixturevalue("sshd")
         assert isinstance(found, Ssh)
+        return found
+
+    @property
+    def azure(self) -> Azure:
+        found = self._request.getfixturevalue("azure")
+        assert isinstance(found, Azure)
         return found
 
     def folder_server(self, fixture: str) -> Folder:
@@ -179,7 +187,21 @@ def ftp(site: Site, fixture: str) -> Rig:
     return at_once(ftp_store(url, env, timeout_s=30.0), atomic_create=False)
 
 
-def _wait_at_least(server: Glacier, least_s: float, seconds: float) -> None:
+def azure(site: Site, tier: str) -> Rig:
+    server = site.azure
+    store = azure_store(
+        parse_url(f"azure://test-{uuid.uuid4().hex[:12]}/a/prefix"),
+        variables("AZURE_", CONNECTION_STRING=server.connection_string),
+        timeout_s=30.0,
+        tier=tier,
+        page_rows=PAGE_ROWS,
+    )
+    if site.exists:
+        store.create()
+    return Rig(store=store, wait=partial(_wait_at_least, server, HALF_A_DAY_S * 2))
+
+
+def _wait_at_least(server: Glacier | Azure, least_s: float, seconds: float) -> None:
     server.move_clock(max(seconds, least_s))
 
 
@@ -197,6 +219,10 @@ STORES = {
     "ftp": Case(open=lambda s: ftp(s, "ftp"), extras={"ranges", "stat", "create"}),
     "ftp-old": Case(
         open=lambda s: ftp(s, "ftp_old"), extras={"ranges", "stat", "create"}
+    ),
+    "azure": Case(open=lambda s: azure(s, "Hot"), extras={"ranges", "stat", "create"}),
+    "azure-archive": Case(
+        open=lambda s: azure(s, "Archive"), extras={"thaw", "ranges", "stat", "create"}
     ),
     "s3-glacier": Case(open=s3_glacier, extras={"thaw", "ranges", "stat"}),
 }

@@ -313,6 +313,10 @@ class Assembly:
         )
         if url.user and not is_file:  # a folder may be below the home of the user
             account.append(("user", url.user))
+        if url.scheme == "azure":
+            from tiered.backends.azure.access import account_of
+
+            account.append(("account", account_of(env)))
         parts = (
             f"{url.scheme}:{folder_of(url)}" if is_file else url.label,
             [v for k, v in url.query if k == "subpath"],

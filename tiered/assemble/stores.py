@@ -148,6 +148,32 @@ def _open_ftp(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
     )
 
 
+def _open_azure(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.azure import azure_store
+
+    return azure_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        tier=_blob_tier(wanted, options),
+    )
+
+
+def _blob_tier(
+    wanted: Wanted, options: Namespace
+) -> Callable[[str], str | None] | str | None:
+    """Volumes may lie cold; what every command reads never does."""
+    from tiered.backends.azure.access import ARCHIVE, checked_tier
+    from tiered.router.rules import Tier
+
+    asked = ARCHIVE if wanted.tier is Tier.COLD else options.azure_blob_tier
+    asked = wanted.options.get("blob_tier", asked)
+    tier = None if asked is None else checked_tier(str(asked))
+    if tier != ARCHIVE:
+        return tier
+    return lambda name: tier if kind_of(name) is Kind.ARCHIVE else None
+
+
 def _storage_class(wanted: Wanted, options: Namespace) -> Callable[[str], str]:
     """Volumes may lie cold; what every command reads never does."""
     cold = "STANDARD"
@@ -182,6 +208,7 @@ _SCHEMES: dict[str, Callable[[Wanted, Namespace, Clock], Store]] = {
     "lftp+ftps": _open_ftp,
     "lftp+ftpes": _open_ftp,
     "ncftp+ftp": _open_ftp,
+    "azure": _open_azure,
     "webdav": _open_webdav,
     "webdavs": _open_webdav,
     "http": _open_webdav,

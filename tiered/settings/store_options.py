@@ -79,6 +79,12 @@ STORES = (
         metavar="URL",
         help="S3 service other than Amazon's",
     ),
+    Option(
+        names=("--azure-blob-tier",),
+        dest="azure_blob_tier",
+        metavar="NAME",
+        help="tier of blobs: Hot, Cool, Cold; or Archive, for volumes only",
+    ),
     flag("--s3-use-glacier", dest="s3_glacier", help="store volumes in class GLACIER"),
     flag(
         "--s3-use-deep-archive",
