@@ -17,11 +17,13 @@ SLOW = (
 ACTIONS = ("tiered.assemble", "tiered.cli.commands", "tiered.cli.parser", "argparse")
 
 
-def loaded_by(code: str, modules: tuple[str, ...] = SLOW) -> set[str]:
+def loaded_by(
+    code: str, modules: tuple[str, ...] = SLOW, flags: tuple[str, ...] = ()
+) -> set[str]:
     """Of the modules that take long to load, those that `code` loads."""
     code += f"; print(*(m for m in {modules!r} if m in sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {code}"],
+        [sys.executable, *flags, "-c", f"import sys; {code}"],
         check=True,
         capture_output=True,
         text=True,
@@ -65,6 +67,12 @@ def test_a_key_is_unlocked_before_the_rest_is_loaded() -> None:
     assert loaded_by(code, (*slow, "tiered.cli.commands", "tiered.engine.fetch")) == (
         set()
     )
+
+
+def test_a_process_that_writes_begins_with_next_to_nothing() -> None:
+    slow = ("typing", "dataclasses", "inspect", "re", "contextlib", "msgspec")
+    code = f"sys.path[:] = {sys.path!r}; import tiered.engine.native.writer_process"
+    assert loaded_by(code, slow, ("-I", "-S")) == set()
 
 
 @pytest.mark.parametrize("module", ["tiered.engine.backup", "jsonschema", "tenacity"])

@@ -62,7 +62,7 @@ class RestoreSettings:
     processes: int = 0
     """That do nothing but write small files."""
     many_files: int = 4000
-    """From how many files on these are worth the tenth of a second to start one."""
+    """From how many files on these are worth the memory that each takes."""
 
 
 def run_native_restore(
@@ -95,12 +95,16 @@ def run_native_restore(
         volumes = stack.enter_context(
             ColdVolumes(context, plan.collection, plan.chain, numbers, plan.known)
         )
-        _check_key(volumes, numbers, plan)
-        if thaw := context.store.extras.thaw:
-            cache, clock, monitor = context.cache, context.clock, context.monitor
-            thaw_and_wait(thaw, plan.names, cache, clock, monitor)
         restore = _Restore(context, plan, request, settings, volumes, is_new=is_new)
         with restore:
+            thaw = context.store.extras.thaw
+            if thaw is None:
+                restore.start()
+            _check_key(volumes, numbers, plan)
+            if thaw:
+                cache, clock, monitor = context.cache, context.clock, context.monitor
+                thaw_and_wait(thaw, plan.names, cache, clock, monitor)
+                restore.start()
             restore.run(selection, numbers)
         return restore.report
 
@@ -134,8 +138,9 @@ class _Restore:
         self._queue = TaskQueue(
             context, settings.threads, self.report, self._losses, self._close
         )
+        self._processes = 0
         if plan.files >= settings.many_files:
-            self._pourer.start(settings.processes)
+            self._processes = settings.processes
         self._open: list[Window] = []
         """Whose tasks are not all done."""
 
@@ -145,6 +150,10 @@ class _Restore:
     def __exit__(self, *_: object) -> None:
         self._queue.close()
         self._pourer.close()
+
+    def start(self) -> None:
+        """Have processes that write, if there is enough for them."""
+        self._pourer.start(self._processes)
 
     def run(self, selection: Selection, numbers: VolumeNumbers) -> None:
         filler = Filler(
