@@ -146,7 +146,7 @@ WRITING = (
         dest="concurrency",
         convert=whole_number,
         metavar="COUNT",
-        help="threads that compress or decompress, and transfers at a time (default: "
+        help="threads or processes that compress, and transfers at a time (default: "
         "one for each processor)",
     ),
     Option(

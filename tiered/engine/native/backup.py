@@ -4,17 +4,13 @@ Order of writes: key objects, volumes, signatures, index, manifest
 [docs/format/native.md, "Order of writes"; docs/format/invariants.md, I1 to I4].
 """
 
-from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from typing import BinaryIO
 
 from tiered.archive.collection import Chain, Collection
-from tiered.archive.columns import REGULAR, Columns
 from tiered.archive.filename import SetId
 from tiered.archive.index import IndexReader, IndexWriter
 from tiered.archive.members import (
@@ -33,12 +29,13 @@ from tiered.codec.envelope import Envelope, PlainEnvelope
 from tiered.codec.packing import USUAL_EFFORTS, Effort, Efforts
 from tiered.engine.context import Context
 from tiered.engine.fetch import cache_optional
-from tiered.engine.native.changes import Change, What, find_changes
+from tiered.engine.native.feed import Feed
 from tiered.engine.native.hot import index_reader, open_signatures, remember_opened
 from tiered.engine.native.keyring import Keyring
-from tiered.engine.native.known import LARGE_BYTES, StateContents
+from tiered.engine.native.known import StateContents
 from tiered.engine.native.large import READ_BYTES, LargeFiles
 from tiered.engine.native.pack import SMALL_BYTES, SetPacker
+from tiered.engine.native.read_ahead import ReadAhead
 from tiered.engine.native.rows import RowWriter
 from tiered.engine.native.sealed import SealedFile, SealedObject
 from tiered.engine.native.signatures import ChainSums, SignatureWriter
@@ -48,11 +45,11 @@ from tiered.engine.native.state import (
     pack_block,
     state_name,
 )
+from tiered.engine.native.sums_queue import SumsQueue
 from tiered.engine.native.tree import OwnerTable, Walk
 from tiered.engine.native.uploads import Uploads
 from tiered.engine.native.volumes import FinishedVolume, VolumeSettings, VolumeWriter
 from tiered.engine.pack import Tally
-from tiered.engine.scan import Unreadable
 from tiered.engine.spool import scratch_file
 from tiered.engine.upload import put_new
 from tiered.engine.written import SourceTree, WrittenSet
@@ -61,9 +58,9 @@ _LEAST_PIECE = SMALL_BYTES
 """What is packed with others is never cut."""
 _MOST_PIECE = 4 * READ_BYTES
 _PIECES_PER_VOLUME = 8
-_BATCHES_AHEAD = 32
-"""How far the scan runs ahead, so that the end is known: 130,000 paths."""
 _COPY_BYTES = 1 << 20
+_MOST_PROCESSES = 4
+"""That compress small files: what one thread gives them keeps no more busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +228,7 @@ def _pack(
         volumes=volumes,
         index=index,
         rows=RowWriter(index, work.set_id.end_s),
-        signatures=SignatureWriter(work.signature_file.write, headers),
+        sums=SumsQueue(SignatureWriter(work.signature_file.write, headers)),
         headers=headers,
         owners=walk.owners,
         threads=threads,
@@ -242,36 +239,19 @@ def _pack(
     sums = _chain_sums(work)
     if sums:
         stack.callback(sums.close)
-    large = LargeFiles(packer, sums)
-    batches = _Ahead(walk, packer)
+    processes = min(settings.threads, _MOST_PROCESSES)
+    feed = Feed(packer, LargeFiles(packer, sums))
+    ahead = ReadAhead(
+        work.source.root,
+        feed.pack,
+        partial(volumes.start_processes, processes) if processes > 1 else None,
+    )
+    stack.callback(ahead.close)
     start_ns = (work.parent.end_s if work.parent else 0) * 1_000_000_000
-    for change in find_changes(batches, before, start_ns):
-        _pack_one(packer, large, change)
-        packer.end_full_run()
+    feed.run(walk, before, start_ns, ahead)
     packer.finish()
-    packer.signatures.finish()
     volumes.finish(lambda count: pack_end_json(work.set_id, count))
     return packer.tally
-
-
-def _pack_one(
-    packer: SetPacker, large: LargeFiles, change: Change | Unreadable
-) -> None:
-    if isinstance(change, Unreadable):
-        packer.skip_unreadable(change)
-        return
-    row = change.new
-    if row is None or row.columns.types[row.at] != REGULAR:
-        packer.pack_other(change)
-        return
-    old = change.old
-    if old and change.what is What.ATTRIBUTES:
-        packer.store_attributes(change, row, old)
-        return
-    size = row.columns.sizes[row.at]
-    may_be_delta = old is not None and size >= LARGE_BYTES
-    if size >= SMALL_BYTES or may_be_delta or not packer.pack_small(change, row):
-        large.pack(change, row)
 
 
 def _head(work: _Work, number: int) -> bytes:
@@ -294,30 +274,6 @@ def _chain_sums(work: _Work) -> ChainSums | None:
     opened = (work.context, work.collection)
     openings = [partial(open_signatures, *opened, s) for s in work.parent.sets]
     return ChainSums(openings, work.context.scratch)
-
-
-class _Ahead:
-    """The scan, running ahead of the packing, so that the end can be told."""
-
-    def __init__(self, walk: Walk, packer: SetPacker) -> None:
-        self._walk, self._packer = walk, packer
-        self._waiting: deque[Columns | Unreadable] = deque()
-        self._passed = 0
-
-    def __iter__(self) -> Iterator[Columns | Unreadable]:
-        ahead = self._walk.batches()
-        while True:
-            room = min(2, _BATCHES_AHEAD - len(self._waiting))
-            self._waiting.extend(islice(ahead, room))
-            if not self._waiting:
-                return
-            batch = self._waiting.popleft()
-            self._packer.begin_batch(
-                self._passed, self._walk.file_bytes if self._walk.ended else None
-            )
-            yield batch
-            if isinstance(batch, Columns):
-                self._passed += sum(batch.sizes)
 
 
 def _commit(work: _Work, totals: Totals, before: IndexReader | None) -> int:

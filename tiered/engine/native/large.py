@@ -21,13 +21,10 @@ from tiered.archive.paths import show_path, split_path
 from tiered.codec.frames import MAX_FRAME_BYTES
 from tiered.engine.native.changes import Change, Row
 from tiered.engine.native.known import LARGE_BYTES
-from tiered.engine.native.pack import (
-    OPEN_FLAGS,
-    MakingSums,
-    SetPacker,
-    WaitingSums,
-)
+from tiered.engine.native.pack import SetPacker
+from tiered.engine.native.reader_process import OPEN_FLAGS
 from tiered.engine.native.signatures import ChainSums
+from tiered.engine.native.sums_queue import MakingSums
 from tiered.engine.native.xattrs import Xattrs
 from tiered.engine.spool import scratch_errors, scratch_file
 from tiered.errors import SourceError
@@ -198,7 +195,7 @@ class LargeFiles:
         )
         packer.rows.place(0, 0)
         if found.size >= LARGE_BYTES:
-            packer.add_sums(WaitingSums(file.change.path, found.hash, found.sums))
+            packer.sums.add(file.change.path, found.hash, found.sums)
         packer.count(file.change)
         return True
 
@@ -287,7 +284,7 @@ class LargeFiles:
         )
         packer.rows.place(0, 0)
         if making and source.size and native_block_len(source.size) == block_len:
-            packer.add_sums(WaitingSums(file.change.path, content, making))
+            packer.sums.add(file.change.path, content, making)
         lying = tuple(p for p in places if p.length)
         packer.own.add_placed(content, file.change.path, lying)
         packer.count(file.change)

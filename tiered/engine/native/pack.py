@@ -5,9 +5,8 @@ the few microseconds that each of them costs.  What is large is `large.py`'s.
 """
 
 import os
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from blake3 import blake3
@@ -21,74 +20,24 @@ from tiered.archive.paths import show_path, split_path
 from tiered.engine.native.changes import Change, Row, What
 from tiered.engine.native.kept_sums import KeptSums
 from tiered.engine.native.known import LARGE_BYTES, Found, OwnContents, StateContents
+from tiered.engine.native.read_ahead import SmallFile
+from tiered.engine.native.reader_process import OPEN_FLAGS
 from tiered.engine.native.rows import RowWriter
-from tiered.engine.native.signatures import SignatureWriter
+from tiered.engine.native.sums_queue import MakingSums, SumsQueue
 from tiered.engine.native.tree import OwnerTable
 from tiered.engine.native.volumes import VolumeWriter
 from tiered.engine.native.xattrs import Xattrs, read_xattrs
 from tiered.engine.pack import Tally
 from tiered.engine.scan import Unreadable
 from tiered.monitor import Monitor, Progress
-from tiered.rsync.sums import (
-    GrowingSums,
-    PieceSums,
-    Sums,
-    SumsJoiner,
-    native_block_len,
-    piece_sums,
-)
+from tiered.rsync.sums import native_block_len, piece_sums
 
 SMALL_BYTES = 256 << 10
 """Files below are packed together; also the most that a run of them holds."""
 _FULL_RUN = 192 << 10
 _LEAST_COPY = 512
 """A smaller file costs no more than a member that says where it is."""
-_SUMS_WAITING = 64
-_PIECES_WAITING = 32
-"""Of one file; no more than there is room for before zstd, as a rule."""
-OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TYPES = {kind.value[0]: kind for kind in FileType}
-
-
-class MakingSums:
-    """The sums of a file that are being made, in pieces.
-
-    Args:
-        block_len: Of the signature.
-        make: Opens what they are kept in; what it raises passes through.
-    """
-
-    def __init__(
-        self, block_len: int, make: Callable[[], GrowingSums] = bytearray
-    ) -> None:
-        self.block_len = block_len
-        self._joiner = SumsJoiner(block_len, make)
-        self._pieces: deque[Future[PieceSums]] = deque()
-
-    def add(self, piece: Future[PieceSums]) -> None:
-        """The next piece; waits if too many are not made yet."""
-        self._pieces.append(piece)
-        while self._pieces[0].done() or len(self._pieces) > _PIECES_WAITING:
-            self._joiner.add(self._pieces.popleft().result())
-            if not self._pieces:
-                return
-
-    def done(self) -> bool:
-        return all(piece.done() for piece in self._pieces)
-
-    def join(self) -> Sums:
-        while self._pieces:
-            self._joiner.add(self._pieces.popleft().result())
-        return self._joiner.done()
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingSums:
-    """The sums of a file, on their way into the signatures."""
-
-    path: bytes
-    content: bytes
-    sums: Sums | MakingSums
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,7 +57,7 @@ class SetPacker:
     volumes: VolumeWriter
     index: IndexWriter
     rows: RowWriter
-    signatures: SignatureWriter
+    sums: SumsQueue
     headers: HeaderPacker
     owners: OwnerTable
     threads: Executor
@@ -120,7 +69,6 @@ class SetPacker:
     _parts: list[bytes | memoryview] = field(default_factory=list)
     _size: int = 0
     _plain: dict[tuple[int, int], PlainHeaders] = field(default_factory=dict)
-    _sums: deque[WaitingSums] = field(default_factory=deque)
     _left_out: set[bytes] = field(default_factory=set)
     _passed: int = 0
     _total: int | None = None
@@ -166,27 +114,26 @@ class SetPacker:
         self.rows.other(row, xattrs)
         self.count(change)
 
-    def pack_small(self, change: Change, row: Row) -> bool:
+    def pack_small(self, change: Change, row: Row, file: SmallFile | None) -> bool:
         """A regular file that was small when it was looked at.
+
+        Args:
+            file: What was read of it, all of it; None to read it.
 
         Returns:
             False if it is not small any more; nothing has been done then.
         """
         size = row.columns.sizes[row.at]
         path = change.path
-        try:
-            fd = os.open(self.root + b"/" + path, OPEN_FLAGS)
+        if file is None:
             try:
-                data = os.read(fd, size + 1)
-                xattrs = self.xattrs(fd, path)
-            finally:
-                os.close(fd)
-        except OSError as e:
-            self.skip(path, e.strerror or str(e))
-            return True
-        if len(data) != size:
-            return False
-        content = blake3(data).digest()
+                file = self._read_small(path, size)
+            except OSError as e:
+                self.skip(path, e.strerror or str(e))
+                return True
+            if file is None:
+                return False
+        data, content, xattrs = file
         self.tally.source_bytes += size
         is_first = (
             change.old is None and self.known is None and self.own.is_new(content)
@@ -207,9 +154,21 @@ class SetPacker:
             made = self.threads.submit(piece_sums, data, block_len)
             making = MakingSums(block_len)
             making.add(made)
-            self.add_sums(WaitingSums(path, content, making))
+            self.sums.add(path, content, making)
         self.count(change)
         return True
+
+    def _read_small(self, path: bytes, size: int) -> SmallFile | None:
+        """A file; None if it has another size."""
+        fd = os.open(self.root + b"/" + path, OPEN_FLAGS)
+        try:
+            data = os.read(fd, size + 1)
+            xattrs = self.xattrs(fd, path)
+        finally:
+            os.close(fd)
+        if len(data) != size:
+            return None
+        return SmallFile(data, blake3(data).digest(), xattrs)
 
     def _plain_headers(self, mode: int, owner: int) -> PlainHeaders:
         key = mode, owner
@@ -344,27 +303,11 @@ class SetPacker:
         """Where the sums of a large file may be kept."""
         return KeptSums(self.volumes.scratch)
 
-    def add_sums(self, sums: WaitingSums) -> None:
-        """Sums in the order of paths; they are written when they are made."""
-        self._sums.append(sums)
-        while self._sums:
-            first = self._sums[0].sums
-            is_made = isinstance(first, Sums) or first.done()
-            if not is_made and len(self._sums) <= _SUMS_WAITING:
-                return
-            self._write_sums()
-
     def finish(self) -> None:
         """Place all that waits."""
         self.end_run()
         self.rows.finish()
-        while self._sums:
-            self._write_sums()
-
-    def _write_sums(self) -> None:
-        sums = self._sums.popleft()
-        made = sums.sums if isinstance(sums.sums, Sums) else sums.sums.join()
-        self.signatures.add(sums.path, sums.content, made)
+        self.sums.finish()
 
     def count(self, change: Change) -> None:
         if change.what is What.NEW:

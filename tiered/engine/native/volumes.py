@@ -1,7 +1,8 @@
 """Volumes in the making: runs of tar go in, sealed objects come out, in order.
 
     caller          runs of tar, and into which volume they go
-    `threads`       zstd, run by run, in any order
+    `threads`       zstd, run by run, in any order; of small runs, if there are many,
+                    other processes, some at a time
     one thread      seals, hashes and spools the frames in the order of the runs
     the receiver    uploads a finished volume
 
@@ -15,6 +16,7 @@ limit the exact sizes are waited for.
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +26,13 @@ from tiered.archive.members import TRAILER
 from tiered.codec.envelope import Envelope
 from tiered.codec.frames import FrameSize, pack_seek_table
 from tiered.codec.packing import Effort, FramePacker
+from tiered.engine.native.pack_processes import (
+    MOST_BUNDLED_BYTES,
+    Bundle,
+    PackProcesses,
+)
+from tiered.engine.native.runs import Frames, pack_runs
 from tiered.engine.native.sealed import SealedFile, SealedObject
-
-MOST_STORED = 128 << 10
-"""A frame of several members that is larger is cut, as reading one of them costs
-the whole frame  [docs/format/native.md, "Frames"]."""
-_LEAST_RUN = 32 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,10 @@ class VolumeWriter:
     _spooler: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="spool")
     )
-    _frames: FramePacker = field(default_factory=FramePacker)
+    _packer: FramePacker = field(default_factory=FramePacker)
+    _processes: PackProcesses | None = None
+    _bundle: Bundle | None = None
+    """Runs that no process was given yet; all are of the open volume."""
     _open: _Open | None = None
     _volumes: int = 0
     _waiting: deque[tuple[Future[int], int, _Open]] = field(default_factory=deque)
@@ -119,15 +125,17 @@ class VolumeWriter:
         trace: TracebackType | None,
     ) -> None:
         self._spooler.shutdown(cancel_futures=True)
+        if self._processes:
+            self._processes.close()
         if self._open:
             self._open.file.abort()
         for _, volume in self._closing:  # some were cancelled
             volume.file.abort()
 
-    @property
-    def stored_bytes(self) -> int:
-        """Of the open volume, as far as it is known."""
-        return self._open.stored if self._open else 0
+    def start_processes(self, count: int) -> None:
+        """Have so many processes compress small runs, if the system lets us."""
+        with suppress(OSError):
+            self._processes = PackProcesses(count)
 
     def make_room(self, size: int) -> tuple[int, int]:
         """Let the next `size` bytes of tar be in one volume.
@@ -157,14 +165,17 @@ class VolumeWriter:
         volume = self._open
         if volume is None:
             raise ValueError("put without make_room")
-        while self._waiting and self._waiting_bytes + size > self._most():
+        most = self.settings.waiting_bytes
+        while self._waiting and self._waiting_bytes + size > most:
             self._settle()
-        compressed = self.threads.submit(self._pack_run, parts, size, self.effort(size))
-        stored = self._spooler.submit(_append, volume, compressed)
+        effort = self.effort(size)
+        if not self._bundle_up(parts, size, effort):
+            self._send_bundle()
+            run = self.threads.submit(self._pack, parts, effort)
+            self._spool(volume, size, run.result)
         volume.content += size
         volume.waiting += size
         self._waiting_bytes += size
-        self._waiting.append((stored, size, volume))
 
     def finish(self, tail: Callable[[int], bytes]) -> int:
         """Write the last member and end the last volume.
@@ -186,28 +197,44 @@ class VolumeWriter:
             closed.result()
         return self._volumes
 
-    def _pack_run(
+    def _bundle_up(
         self, parts: Sequence[bytes | memoryview], size: int, effort: Effort
-    ) -> list[tuple[bytes, int]]:
-        """The frames of a run, each with the size of its content."""
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        frame = self._frames.pack(data, effort)
-        if len(frame) <= MOST_STORED or len(parts) <= 3 or size < _LEAST_RUN:
-            return [(frame, size)]
-        half, first = 0, 0
-        while half < size // 2 and first < len(parts) - 1:
-            half += len(parts[first])
-            first += 1
-        return [
-            *self._pack_run(parts[:first], half, effort),
-            *self._pack_run(parts[first:], size - half, effort),
-        ]
+    ) -> bool:
+        """Append a run to what a process is given next; False if none can do it."""
+        if self._processes is None or size > MOST_BUNDLED_BYTES:
+            return False
+        bundle = self._bundle
+        if bundle and bundle.effort is effort and bundle.add(parts, size):
+            return True
+        self._send_bundle()
+        while not (bundle := self._processes.begin(effort)):
+            self._settle()
+        if not bundle.add(parts, size):
+            bundle.drop()
+            return False
+        self._bundle = bundle
+        return True
 
-    def _most(self) -> int:
-        return self.settings.waiting_bytes
+    def _send_bundle(self) -> None:
+        bundle = self._bundle
+        if bundle and self._open:
+            self._bundle = None
+            bundle.send()
+            self._spool(self._open, bundle.size, bundle.result)
+
+    def _pack(self, parts: Sequence[bytes | memoryview], effort: Effort) -> Frames:
+        run = parts[0] if len(parts) == 1 else b"".join(parts)
+        return pack_runs(self._packer, run, [list(map(len, parts))], effort)
+
+    def _spool(self, volume: _Open, size: int, result: Callable[[], Frames]) -> None:
+        """Have frames appended to a volume when they are there."""
+        stored = self._spooler.submit(_append, volume, result)
+        self._waiting.append((stored, size, volume))
 
     def _settle(self) -> None:
-        """Wait for the oldest run."""
+        """Wait for the oldest run, or bundle of some."""
+        if not self._waiting:
+            self._send_bundle()
         stored, size, volume = self._waiting.popleft()
         self._waiting_bytes -= size
         volume.stored += stored.result()
@@ -223,6 +250,7 @@ class VolumeWriter:
 
     def _end_volume(self, volume: _Open) -> None:
         self.put((TRAILER,), len(TRAILER))
+        self._send_bundle()
         self._open = None
         closed = self._spooler.submit(self._close_volume, volume)
         self._closing.append((closed, volume))
@@ -246,10 +274,8 @@ class VolumeWriter:
         self.on_volume(FinishedVolume(object=sealed, layout=layout))
 
 
-def _append(volume: _Open, compressed: Future[list[tuple[bytes, int]]]) -> int:
-    stored = 0
-    for frame, content in compressed.result():
-        volume.file.write(frame)
-        volume.frames.append(FrameSize(len(frame), content))
-        stored += len(frame)
-    return stored
+def _append(volume: _Open, result: Callable[[], Frames]) -> int:
+    data, sizes = result()
+    volume.file.write(data)
+    volume.frames += sizes
+    return len(data)

@@ -23,23 +23,25 @@ def read_xattrs(file: int | bytes, path: bytes, monitor: Monitor) -> Xattrs:
         path: Of `file`, as messages say it.
         monitor: Is told if there are more than can be stored: then none are.
     """
+    found = find_xattrs(file)
+    if found is None:
+        monitor.warn(
+            f"{show_path(split_path(path))} has more extended attributes than an "
+            "archive can hold; it is stored without them"
+        )
+        return {}
+    return found
+
+
+def find_xattrs(file: int | bytes) -> Xattrs | None:
+    """As `read_xattrs`; None if there are more than can be stored."""
     try:
         names = os.listxattr(file)
         if not names:
             return {}
         found = {os.fsencode(name): os.getxattr(file, name) for name in names}
     except OSError as e:
-        if e.errno in _TOO_MANY:
-            _warn(path, monitor)
-        return {}
-    if sum(map(len, chain.from_iterable(found.items()))) <= _MOST_BYTES:
-        return found
-    _warn(path, monitor)
-    return {}
-
-
-def _warn(path: bytes, monitor: Monitor) -> None:
-    monitor.warn(
-        f"{show_path(split_path(path))} has more extended attributes than an archive "
-        "can hold; it is stored without them"
-    )
+        return None if e.errno in _TOO_MANY else {}
+    if sum(map(len, chain.from_iterable(found.items()))) > _MOST_BYTES:
+        return None
+    return found
