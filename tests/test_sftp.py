@@ -214,6 +214,17 @@ def test_a_silent_server_is_given_up(
         assert read(store, "big") == DATA
 
 
+def test_a_server_that_dies_in_an_upload_is_not_asked_again(
+    sshd: Ssh, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    proxy, folder = fault_proxy(sshd.port), sshd.new_folder()
+    with opened(replace(sshd, port=proxy.port), folder) as store:
+        proxy.faults = Faults(cut_up_after_bytes=200_000)
+        with pytest.raises(Unavailable):
+            put(store, "a", DATA)
+        assert proxy.seen == 1
+
+
 # ---- uploads ---------------------------------------------------------------------
 
 

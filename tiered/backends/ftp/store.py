@@ -20,7 +20,14 @@ from tiered.backends.ftp.access import Access
 from tiered.backends.ftp.connection import Connections
 from tiered.backends.ftp.failures import REFUSED, reply_of
 from tiered.download import Receiving, buffered
-from tiered.errors import AlreadyExists, Denied, NotFound, StoreError, StoreMissing
+from tiered.errors import (
+    AlreadyExists,
+    Denied,
+    NotFound,
+    StoreError,
+    StoreMissing,
+    Unavailable,
+)
 from tiered.names import RESERVED_END, check_name
 from tiered.store import Entry, Extras, PutMode, Source
 from tiered.upload import chunks, part_beside
@@ -63,13 +70,14 @@ class FtpStore:
         try:
             with failures.as_ours(what), self._connections.one() as connection:
                 data = chunks(source, what, _CHUNK_BYTES)
-                transfer.send(connection, part, data, source.size)
+                transfer.send(connection, part, data, source.size, what)
                 if mode is PutMode.CREATE:
                     self._refuse_taken(connection, name)
                 _rename(connection, part, name, replace=mode is PutMode.REPLACE)
-        except BaseException:
-            with suppress(StoreError), failures.as_ours(what):
-                self._delete(part)
+        except BaseException as e:
+            if not isinstance(e, Unavailable) or e.facts:  # it said something
+                with suppress(StoreError), failures.as_ours(what):
+                    self._delete(part)
             raise
 
     def get(self, name: str) -> BinaryIO:

@@ -3,6 +3,7 @@
 import ftplib
 import ssl
 from collections.abc import Iterable
+from contextlib import suppress
 
 from tiered.backends.ftp.connection import Connections
 from tiered.backends.ftp.failures import reply_of
@@ -11,24 +12,42 @@ from tiered.errors import Unavailable
 _BUFFER_BYTES = 1 << 18
 
 
-def send(connection: ftplib.FTP, name: str, data: Iterable[bytes], size: int) -> None:
+def send(
+    connection: ftplib.FTP, name: str, data: Iterable[bytes], size: int, what: str
+) -> None:
     """Store `data` under `name`, over what is there.
 
     A data connection that breaks looks like the end of the file to the server, so
     it is asked for the size at last.
 
+    Args:
+        what: Names the object in errors.
+
     Raises:
-        Unavailable: It has less.
+        Unavailable: It has less, or ended the transfer.
     """
     transfer = connection.transfercmd(f"STOR {name}")
     with transfer:
         for chunk in data:
-            transfer.sendall(chunk)
+            try:
+                transfer.sendall(chunk)
+            except TimeoutError:
+                raise
+            except OSError as e:
+                with suppress(OSError, EOFError):
+                    connection.voidresp()  # raises what the server says, if it does
+                raise Unavailable(
+                    f"{what}: the server ended the transfer",
+                    hint="Is there space left on the server?",
+                    reply=None,
+                ) from e
         if isinstance(transfer, ssl.SSLSocket):
             transfer.unwrap()
     connection.voidresp()
     if (stored := connection.size(name)) != size:
-        raise Unavailable(f"{name!r}: the server has {stored} of {size} bytes")
+        raise Unavailable(
+            f"{what}: the server has {stored} of {size} bytes", stored_bytes=stored
+        )
 
 
 class Receiving:

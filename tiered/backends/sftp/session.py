@@ -54,6 +54,20 @@ class Session:
         """The same, not waited for."""
         return asyncio.run_coroutine_threadsafe(self._run(operation), self._running())
 
+    def begin_on(self, operation: Callable[[], Awaitable[T]]) -> "Future[T]":
+        """As `begin`, for an open file: it is not worth a new connection."""
+        return asyncio.run_coroutine_threadsafe(_run_on(operation), self._running())
+
+    def call_on(self, operation: Callable[[], Awaitable[T]]) -> T:
+        """As `call`, for an open file."""
+        return self.wait(self.begin_on(operation))
+
+    @property
+    def is_connected(self) -> bool:
+        """As far as is known here."""
+        connection = self._connection
+        return connection is not None and not connection.is_closed()
+
     def wait(self, future: "Future[T]") -> T:
         """The result of a call that was begun; a late one is given up."""
         try:
@@ -147,6 +161,10 @@ class Session:
             self._connection.close()
             await self._connection.wait_closed()
         self._connection = self._client = None
+
+
+async def _run_on(operation: Callable[[], Awaitable[T]]) -> T:
+    return await operation()
 
 
 def _ignore(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

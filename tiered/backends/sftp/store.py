@@ -68,9 +68,10 @@ class SftpStore:
                 self._fill(file, name, source)
                 self._publish(name, part, target, mode)
             except BaseException:
-                close_file(self._session, file)
-                with suppress(OSError, asyncssh.Error):
-                    self._session.call(lambda s: s.remove(part))
+                if self._session.is_connected:  # a dead server costs one timeout
+                    close_file(self._session, file)
+                    with suppress(OSError, asyncssh.Error):
+                        self._session.call(lambda s: s.remove(part))
                 raise
 
     def get(self, name: str) -> BinaryIO:
@@ -98,7 +99,7 @@ class SftpStore:
         with self._errors_as_ours("get_range", name):
             file, _ = self._open(name)
             try:
-                part = self._session.call(reading(file, size, start))
+                part = self._session.call_on(reading(file, size, start))
             finally:
                 close_file(self._session, file)
         if len(part) == size:
@@ -138,8 +139,8 @@ class SftpStore:
             data = chunks(source, f"{self.label}: {name!r}", CHUNK_BYTES)
             send(self._session, file, data)
             with suppress(sftp.SFTPOpUnsupported):
-                self._session.call(lambda _: file.fsync())
-            self._session.call(lambda _: file.close())
+                self._session.call_on(file.fsync)
+            self._session.call_on(file.close)
         except sftp.SFTPFailure as e:
             if self._is_full(source.size):
                 raise Full(
@@ -168,7 +169,7 @@ class SftpStore:
         path = self._path(name)
         file = self._session.call(partial(_open_file, path=path, mode="rb"))
         try:
-            return file, self._size(name, self._session.call(lambda _: file.stat()))
+            return file, self._size(name, self._session.call_on(file.stat))
         except BaseException:
             close_file(self._session, file)
             raise

@@ -5,14 +5,14 @@ In memory at most `_AHEAD` chunks for each transfer.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 
 import asyncssh
 from asyncssh import SFTPClientFile
 
-from tiered.backends.sftp.session import Operation, Session
+from tiered.backends.sftp.session import Session
 
 CHUNK_BYTES = 1 << 20
 _AHEAD = 4
@@ -26,7 +26,7 @@ def send(session: Session, file: SFTPClientFile, data: Iterable[bytes]) -> None:
         for chunk in data:
             if len(waiting) == _AHEAD:
                 session.wait(waiting.popleft())
-            waiting.append(session.begin(_write(file, chunk, start)))
+            waiting.append(session.begin_on(_writing(file, chunk, start)))
             start += len(chunk)
         while waiting:
             session.wait(waiting.popleft())
@@ -63,21 +63,25 @@ class Reading:
         while len(self._waiting) < _AHEAD and self._asked < self._size:
             span = min(CHUNK_BYTES, self._size - self._asked)
             self._waiting.append(
-                self._session.begin(reading(self._file, span, self._asked))
+                self._session.begin_on(reading(self._file, span, self._asked))
             )
             self._asked += span
 
 
-def _write(file: SFTPClientFile, chunk: bytes, start: int) -> Operation[int]:
-    return lambda _: file.write(chunk, start)
+def _writing(
+    file: SFTPClientFile, chunk: bytes, start: int
+) -> Callable[[], Awaitable[int]]:
+    return lambda: file.write(chunk, start)
 
 
-def reading(file: SFTPClientFile, size: int, start: int) -> Operation[bytes]:
+def reading(
+    file: SFTPClientFile, size: int, start: int
+) -> Callable[[], Awaitable[bytes]]:
     """Up to `size` bytes from byte `start`; fewer only at the end of the file."""
-    return lambda _: file.read(size, start)
+    return lambda: file.read(size, start)
 
 
 def close_file(session: Session, file: SFTPClientFile) -> None:
     """Give a handle back that is of no use any more, if the server still listens."""
     with suppress(OSError, asyncssh.Error):
-        session.call(lambda _: file.close())
+        session.call_on(file.close)

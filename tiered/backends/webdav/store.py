@@ -25,7 +25,7 @@ from tiered.backends.webdav import failures, multistatus
 from tiered.backends.webdav.access import Access
 from tiered.backends.webdav.session import Session
 from tiered.download import Readable, Receiving, buffered
-from tiered.errors import AlreadyExists, NotFound, StoreError, StoreMissing
+from tiered.errors import AlreadyExists, NotFound, StoreError, StoreMissing, Unavailable
 from tiered.names import RESERVED_END, check_name
 from tiered.store import Entry, Extras, PutMode, Source
 from tiered.upload import chunks, part_beside
@@ -68,9 +68,10 @@ class WebdavStore:
             done = (200, 201, 204)
             self._session.ask("PUT", part, what, hoped=done, body=body).close()
             self._publish(part, name, mode, what)
-        except BaseException:
-            with suppress(StoreError):
-                self._delete(part, what)
+        except BaseException as e:
+            if not isinstance(e, Unavailable) or e.facts:  # it said something
+                with suppress(StoreError):
+                    self._delete(part, what)
             raise
 
     def get(self, name: str) -> BinaryIO:
