@@ -41,6 +41,7 @@ _MOST_BLOCK_LEN: Final = 512 << 10
 _MOST_BLOCKS: Final = 1 << 21
 _MOST_KNOWN: Final = 1 << 10
 _PART_BYTES: Final = 1 << 20
+_WINDOW_BYTES: Final = 32 << 10
 _BLOCK_LENS: Final = frozenset(1 << n for n in range(12, 20))
 _HEADER: Final = struct.Struct(">III")
 
@@ -120,6 +121,7 @@ class KnownSums:
         self.block_len = header.block_len
         self.cover_len = cover_len(self.block_len)
         self._sums = sums
+        self._signature, self._blocks = _Window(sums.signature), _Window(sums.blocks)
         expected = HEADER_BYTES + ENTRY_BYTES * -(-size_bytes // self.block_len)
         if len(sums.signature) != expected:
             raise damaged_signature(f"it is not that of {size_bytes} bytes")
@@ -128,16 +130,37 @@ class KnownSums:
 
     def block(self, number: int) -> bytes:
         """The sum of the aligned `cover_len` bytes with this number, from 0."""
-        return bytes(self._sums.blocks[number * SUM_BYTES : (number + 1) * SUM_BYTES])
+        return self._blocks.get(number * SUM_BYTES, (number + 1) * SUM_BYTES)
 
     def entries(self, start: int, end: int) -> bytes:
         """The signature's part for blocks start .. end - 1."""
         first, last = (HEADER_BYTES + n * ENTRY_BYTES for n in (start, end))
-        return bytes(self._sums.signature[first:last])
+        return self._signature.get(first, last)
 
     def signature_parts(self) -> Iterator[bytes | bytearray]:
         """The whole signature, in parts."""
         return cut_sums(self._sums.signature)
+
+
+class _Window:
+    """Parts of many sums, mostly asked for in order; threads may share one.
+
+    Args:
+        sums: A part of them may cost a system call.
+    """
+
+    def __init__(self, sums: SumBytes) -> None:
+        self._sums = sums
+        self._kept = 0, b""
+
+    def get(self, start: int, end: int) -> bytes:
+        """A part, from byte to byte."""
+        first, data = self._kept
+        if start < first or end > first + len(data):
+            first = start - start % _WINDOW_BYTES
+            data = bytes(self._sums[first : max(end, first + 2 * _WINDOW_BYTES)])
+            self._kept = first, data
+        return data[start - first : end - first]
 
 
 def cut_sums(sums: SumBytes) -> Iterator[bytes | bytearray]:
