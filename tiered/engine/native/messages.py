@@ -5,12 +5,15 @@ Both ends are the same interpreter on the same modules; nothing is stored.
 
 import marshal
 import struct
-from typing import IO, Any
+
+TYPE_CHECKING = False  # `typing` takes longer to load than all that a process needs
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 _LENGTH = struct.Struct("<I")
 
 
-def send(stream: IO[bytes], message: Any) -> None:  # marshal's types have no name
+def send(stream: "IO[bytes]", message: "Any") -> None:  # marshal's types have no name
     """Write a message of lists, tuples, dictionaries, numbers, bytes and text.
 
     Raises:
@@ -21,7 +24,7 @@ def send(stream: IO[bytes], message: Any) -> None:  # marshal's types have no na
     stream.flush()
 
 
-def receive(stream: IO[bytes]) -> Any:  # who reads knows what it waits for
+def receive(stream: "IO[bytes]") -> "Any":  # who reads knows what it waits for
     """The next message; None if there is no other.
 
     Raises:

@@ -7,18 +7,15 @@ files has a few processes that do nothing else
 nothing but time: what it was to write is written here, as is all that follows.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from mmap import mmap
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from tiered.engine.native.files import FileJob, FileWriter
 from tiered.engine.native.whole_files import Dresser
-from tiered.engine.native.writer_process import WRONG_HASH, receive, send
+from tiered.engine.native.worker import Worker, WorkerLost
+from tiered.engine.native.writer_process import WRONG_HASH
 from tiered.errors import ArchiveDamaged
 
 if TYPE_CHECKING:
@@ -28,11 +25,7 @@ SMALL_BYTES = 64 << 10
 """A file up to this size takes more system calls than time in them."""
 _MEMORY_BYTES = 4 << 20
 """What a process is given at once; a frame holds no more."""
-_MAIN = (
-    "import sys; sys.path[:] = sys.argv[3:]; "
-    "from tiered.engine.native.writer_process import serve; "
-    "serve(int(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer, sys.stdout.buffer)"
-)
+_MODULE = "tiered.engine.native.writer_process"
 
 Small = tuple[FileJob, int, int]
 """A file, and where its content begins and ends."""
@@ -49,18 +42,16 @@ class SmallFiles:
 
     def __init__(self, writer: FileWriter, dresser: Dresser) -> None:
         self._writer, self._dresser = writer, dresser
-        self._processes: list[_Process] = []
-        self._idle: SimpleQueue[_Process | None] = SimpleQueue()
+        self._processes: list[Worker] = []
+        self._idle: SimpleQueue[Worker | None] = SimpleQueue()
         """Who can be given work; None is the thread that asks."""
         self._idle.put(None)
 
     def start(self, processes: int) -> None:
         """Have processes do it, if the system lets us; before the first file."""
-        try:
+        with suppress(OSError):
             for _ in range(processes):
-                self._processes.append(_Process())
-        except (OSError, AttributeError, ValueError):  # as where no memfd is
-            pass
+                self._processes.append(Worker(_MODULE, _MEMORY_BYTES))
         for process in self._processes:
             self._idle.put(process)
         if self._processes:
@@ -88,7 +79,7 @@ class SmallFiles:
     def _write(self, content: memoryview, files: Sequence[Small]) -> list[Failed]:
         process = self._idle.get()
         try:
-            if process and (answer := process.write(content, files)):
+            if process and (answer := _ask(process, content, files)):
                 return self._understand(content, files, answer)
             process = None  # it is lost
             return self._write_here(content, files)
@@ -124,60 +115,26 @@ class SmallFiles:
         return failed
 
 
-class _Process:
-    """One process, and the memory through which it is given content.
-
-    Raises:
-        OSError: The system has no room for another.
-    """
-
-    def __init__(self) -> None:
-        fd = os.memfd_create("tiered")
-        try:
-            os.ftruncate(fd, _MEMORY_BYTES)
-            self._memory = mmap(fd, _MEMORY_BYTES)
-            self._process = subprocess.Popen(
-                _command(fd),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={},  # nothing there concerns it, and a passphrase may stand there
-                pass_fds=[fd],
-                start_new_session=True,  # no key of the terminal ends it before us
-            )
-        finally:
-            os.close(fd)
-
-    def write(self, content: memoryview, files: Sequence[Small]) -> "Answer | None":
-        """Have files written; None if the process is lost."""
-        start = files[0][1]
-        end = max(last for _, _, last in files)
-        self._memory[: end - start] = content[start:end]
-        order: Order = [
-            (
-                *(first - start, last - start, job.hash),
-                *(job.file, job.owner, job.mode, job.mtime_ns, job.xattrs),
-            )
-            for job, first, last in files
-        ]
-        get, put = self._process.stdout, self._process.stdin
-        if get is None or put is None:
-            raise AssertionError("there are pipes")
-        try:
-            send(put, order)
-            answer: Answer | None = receive(get)
-        except (OSError, EOFError, ValueError):
-            return None
-        return answer
-
-    def close(self) -> None:
-        """Let it end, and wait for that: nothing is written afterwards."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                with suppress(OSError):
-                    stream.close()
-        self._process.wait()
-        self._memory.close()
+def _ask(
+    worker: Worker, content: memoryview, files: Sequence[Small]
+) -> "Answer | None":
+    """Have a process write files; None if it is lost."""
+    start = files[0][1]
+    end = max(last for _, _, last in files)
+    worker.memory[: end - start] = content[start:end]
+    order: Order = [
+        (
+            *(first - start, last - start, job.hash),
+            *(job.file, job.owner, job.mode, job.mtime_ns, job.xattrs),
+        )
+        for job, first, last in files
+    ]
+    try:
+        worker.send(order)
+        answer: Answer = worker.receive()
+    except WorkerLost:
+        return None
+    return answer
 
 
 def _parts(files: Sequence[Small]) -> Iterator[Sequence[Small]]:
@@ -188,16 +145,3 @@ def _parts(files: Sequence[Small]) -> Iterator[Sequence[Small]]:
             yield files[first:row]
             first = row
     yield files[first:]
-
-
-def _command(memory_fd: int) -> list[str]:
-    """This interpreter, on the modules that we are made of, and no others.
-
-    Raises:
-        OSError: It is not known where it is.
-    """
-    if not sys.executable:
-        raise OSError(0, "the interpreter is not known")
-    options = ["-I", "-S", "-B"]
-    where = [str(memory_fd), str(_MEMORY_BYTES), *sys.path]
-    return [sys.executable, *options, "-c", _MAIN, *where]

@@ -16,8 +16,7 @@ from tiered.engine.native.messages import receive, send
 
 _MAIN = (
     "import sys; sys.path[:] = sys.argv[4:]; "
-    "from importlib import import_module; "
-    "import_module(sys.argv[1]).serve("
+    "__import__(sys.argv[1], fromlist=['serve']).serve("
     "int(sys.argv[2]), int(sys.argv[3]), sys.stdin.buffer, sys.stdout.buffer)"
 )
 

@@ -1,19 +1,16 @@
 """A process that writes small files for a restore: another interpreter's lock.
 
-It is told of files by its standard input and answers on its standard output, in
-messages of marshal behind their length; their content stands in memory that both
-processes see.  It knows no store and no key, and ends when its input does.
+Their content stands in memory that both processes see.
 """
 
-import marshal
 import mmap
-import struct
 
+from tiered.engine.native.messages import receive, send
 from tiered.engine.native.whole_files import Dresser, TemporaryNames, WholeFiles
 
 TYPE_CHECKING = False  # `typing` takes longer to load than all else here
 if TYPE_CHECKING:
-    from typing import IO, Any
+    from typing import IO
 
     from tiered.archive.columns import Xattrs
 
@@ -27,31 +24,8 @@ if TYPE_CHECKING:
     Answer = tuple[list[Failure], tuple[int, str] | None]
     """What could not be written; the first extended attribute that was refused."""
 
-LENGTH = struct.Struct("<I")
 WRONG_HASH = 0
 """Stands for an errno."""
-
-
-def send(stream: "IO[bytes]", message: "Order | Answer") -> None:
-    data = marshal.dumps(message)
-    stream.write(LENGTH.pack(len(data)) + data)
-    stream.flush()
-
-
-def receive(stream: "IO[bytes]") -> "Any":  # who reads knows what it waits for
-    """The next message; None if there is no other.
-
-    Raises:
-        EOFError: It is cut off.
-    """
-    head = stream.read(LENGTH.size)
-    if not head:
-        return None
-    (length,) = LENGTH.unpack(head.ljust(LENGTH.size))
-    data = stream.read(length)
-    if len(data) != length:
-        raise EOFError
-    return marshal.loads(data)
 
 
 def write_files(
