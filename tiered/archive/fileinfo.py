@@ -3,6 +3,8 @@
 import stat
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
+from typing import Final
 
 from tiered.archive import tar
 from tiered.archive.paths import PathKey, join_path
@@ -20,6 +22,9 @@ class FileType(Enum):
     DIRECTORY = tar.DIRECTORY
     FIFO = tar.FIFO
 
+
+TYPE_OF_BYTE: Final = MappingProxyType({kind.value[0]: kind for kind in FileType})
+"""By what stands in the columns of an index."""
 
 _TYPE_OF_FORMAT = {
     stat.S_IFREG: FileType.REGULAR,

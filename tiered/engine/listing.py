@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tiered.archive.collection import Chain, Collection
 from tiered.archive.columns import REGULAR
-from tiered.archive.fileinfo import FileType
+from tiered.archive.fileinfo import TYPE_OF_BYTE, FileType
 from tiered.archive.paths import join_path
 from tiered.archive.style import Style
 from tiered.engine.context import Context
@@ -13,7 +13,6 @@ from tiered.engine.inventory import Purpose, take_inventory
 from tiered.engine.native.state import chain_index
 from tiered.engine.sets import chain_at, chain_states
 
-_TYPES = {kind.value[0]: kind for kind in FileType}
 _NS = 1_000_000_000
 
 
@@ -67,7 +66,13 @@ def _from_index(
                 owner = owners[row]
                 known = size if kind == REGULAR else None
                 yield ListedPath(
-                    path, _TYPES[kind], mode, owner.uid, owner.gid, mtime_ns, known
+                    path,
+                    TYPE_OF_BYTE[kind],
+                    mode,
+                    owner.uid,
+                    owner.gid,
+                    mtime_ns,
+                    known,
                 )
 
 

@@ -37,7 +37,7 @@ from tiered.engine.native.large import READ_BYTES, LargeFiles
 from tiered.engine.native.pack import SMALL_BYTES, SetPacker
 from tiered.engine.native.read_ahead import ReadAhead
 from tiered.engine.native.rows import RowWriter
-from tiered.engine.native.sealed import SealedFile, SealedObject
+from tiered.engine.native.sealed import SealedObject, seal_file
 from tiered.engine.native.signatures import ChainSums, SignatureWriter
 from tiered.engine.native.state import (
     chain_index,
@@ -58,7 +58,6 @@ _LEAST_PIECE = SMALL_BYTES
 """What is packed with others is never cut."""
 _MOST_PIECE = 4 * READ_BYTES
 _PIECES_PER_VOLUME = 8
-_COPY_BYTES = 1 << 20
 _MOST_PROCESSES = 4
 """That compress small files: what one thread gives them keeps no more busy."""
 
@@ -330,12 +329,6 @@ def _volume_object(volume: FinishedVolume) -> VolumeObject:
 
 
 def _seal(work: _Work, plain: BinaryIO, stack: ExitStack) -> SealedObject:
-    file = SealedFile(work.context.scratch, work.envelope)
-    stack.callback(file.abort)
-    plain.flush()
-    plain.seek(0)
-    while chunk := plain.read(_COPY_BYTES):
-        file.write(chunk)
-    sealed = file.finish()
+    sealed = seal_file(plain, work.context.scratch, work.envelope)
     stack.callback(sealed.close)
     return sealed

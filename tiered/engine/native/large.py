@@ -26,7 +26,7 @@ from tiered.engine.native.reader_process import OPEN_FLAGS
 from tiered.engine.native.signatures import ChainSums
 from tiered.engine.native.sums_queue import MakingSums
 from tiered.engine.native.xattrs import Xattrs
-from tiered.engine.spool import scratch_errors, scratch_file
+from tiered.engine.spool import scratch_file
 from tiered.errors import SourceError
 from tiered.rsync import compare as comparing
 from tiered.rsync.commands import Command, Copy
@@ -215,8 +215,7 @@ class LargeFiles:
 
         try:
             for part in encode_delta(found.commands, read):
-                with scratch_errors(self.packer.volumes.scratch):
-                    body.write(part)
+                body.write(part)
         except SourceError:  # it has become shorter, or cannot be read any more
             return False
         return literals.digest() == found.literal_hash

@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from tiered.archive.columns import SPARSE
 from tiered.archive.extents import Extent
-from tiered.archive.fileinfo import FileType
+from tiered.archive.fileinfo import TYPE_OF_BYTE, FileType
 from tiered.archive.index import IndexReader, IndexWriter, VolumeRow
 from tiered.archive.members import HeaderPacker, PlainHeaders, Role, padding
 from tiered.archive.paths import show_path, split_path
@@ -37,7 +37,6 @@ SMALL_BYTES = 256 << 10
 _FULL_RUN = 192 << 10
 _LEAST_COPY = 512
 """A smaller file costs no more than a member that says where it is."""
-_TYPES = {kind.value[0]: kind for kind in FileType}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,7 +90,7 @@ class SetPacker:
             self._gone(change.path)
             return
         row = change.new
-        kind = _TYPES[row.columns.types[row.at]]
+        kind = TYPE_OF_BYTE[row.columns.types[row.at]]
         special = row.places.special(row.at)
         if kind is FileType.HARDLINK and special in self._left_out:
             self.skip(change.path, "the file that it is a link to cannot be read")

@@ -103,6 +103,23 @@ class SealedFile:
                 self._target.file.close()
 
 
+def seal_file(plain: BinaryIO, folder: Path, envelope: Envelope) -> SealedObject:
+    """Seal all of a file, from its first byte on.
+
+    Raises:
+        As `SealedFile`; nothing is left then.
+    """
+    file = SealedFile(folder, envelope)
+    try:
+        plain.flush()
+        plain.seek(0)
+        while chunk := plain.read(_READ_BYTES):
+            file.write(chunk)
+        return file.finish()
+    finally:
+        file.abort()
+
+
 class _Hashing:
     """A nameless file that hashes what is written to it."""
 

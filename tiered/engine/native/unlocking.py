@@ -212,7 +212,7 @@ def _failure(keys: Sequence[KeyName], tried: _Tried, *, given: bool) -> TieredEr
     elif keys:
         error = ArchiveDamaged(
             "no key object is listed, and the copies of them are sealed",
-            hint=f"Thaw {keys[0].name} in the cold store.  {WITHOUT_KEYS}",
+            hint=f"`tiered rebuild` thaws them.  {WITHOUT_KEYS}",
         )
     else:
         error = ArchiveDamaged("no key object is listed", hint=WITHOUT_KEYS)

@@ -29,7 +29,7 @@ from tiered.engine.native.rebuild.hot import (
 from tiered.engine.native.rebuild.plan import LostSet, RebuildPlan
 from tiered.engine.native.rebuild.remake import RemadeSet, Remaking
 from tiered.engine.native.rebuild.volume import Thawing
-from tiered.engine.native.sealed import SealedFile, SealedObject
+from tiered.engine.native.sealed import SealedObject, seal_file
 from tiered.engine.native.state import chain_index
 from tiered.engine.spool import scratch_file
 from tiered.engine.upload import put_new
@@ -37,7 +37,6 @@ from tiered.errors import NotFound, PassphraseError, TieredError
 from tiered.monitor import Progress
 from tiered.store import Entry
 
-_COPY_BYTES = 1 << 20
 _NO_PARENT = "the set it builds on could not be made again"
 
 
@@ -239,13 +238,7 @@ class _Commit:
         self._context.monitor.debug(f"{name.name} cannot be kept: {error}")
 
     def _sealed(self, name: str, plain: BinaryIO, stack: ExitStack) -> StoredObject:
-        file = SealedFile(self._context.scratch, self._envelope)
-        stack.callback(file.abort)
-        plain.flush()
-        plain.seek(0)
-        while chunk := plain.read(_COPY_BYTES):
-            file.write(chunk)
-        sealed = file.finish()
+        sealed = seal_file(plain, self._context.scratch, self._envelope)
         stack.callback(sealed.close)
         self._new.append((name, sealed, plain))
         return StoredObject(sealed.size, sealed.hash)
