@@ -22,4 +22,4 @@ fi
 rm -rf "$folder"
 mkdir -p "$folder"
 cp "$lock"/package.json "$lock"/package-lock.json "$folder"
-npm ci --prefix "$folder" --silent --no-audit --no-fund --ignore-scripts
+npm ci --prefix "$folder" --loglevel=error --no-audit --no-fund --ignore-scripts >&2
