@@ -207,6 +207,10 @@ class Assembly:
         )
         return DuplicitySettings(codec=self.write_codec(), pack=pack)
 
+    def threads(self) -> int:
+        """How much may be done at a time."""
+        return self._options.concurrency or os.cpu_count() or 1
+
     def native_settings(self, url: str) -> "NativeSettings":
         """How sets of style tiered are written to the archive at `url`.
 
@@ -227,7 +231,7 @@ class Assembly:
         share = options.memory_mib << 20 >> 3
         return NativeSettings(
             keyring=None if options.encryption is False else self.keyring(url),
-            threads=options.concurrency or os.cpu_count() or 1,
+            threads=self.threads(),
             efforts=LEAST_EFFORTS if options.compression is False else USUAL_EFFORTS,
             volumes=VolumeSettings(
                 volume_bytes=options.volsize_mib << 20,

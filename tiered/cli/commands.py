@@ -5,6 +5,7 @@ What only one action needs is imported when it runs: none waits for the others.
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tiered.archive.collection import Collection
     from tiered.engine.context import Context
     from tiered.engine.listing import ListedPath
+    from tiered.engine.native.walk_ahead import WalkAhead
     from tiered.engine.prune import PrunePlan
 
 _LINES = 4096
@@ -30,6 +32,24 @@ _NS = 1_000_000_000
 
 def back_up(run: Run) -> None:
     """full, incremental, backup."""
+    with ExitStack() as stack:
+        many = run.assembly.threads() > 1
+        _back_up(run, _start_walk(stack) if many else None)
+
+
+def _start_walk(stack: ExitStack) -> "WalkAhead | None":
+    """A process that walks; it starts while this one loads the rest."""
+    from tiered.engine.native.walk_ahead import WalkAhead
+
+    try:
+        walk = WalkAhead()
+    except OSError:
+        return None
+    stack.callback(walk.close)
+    return walk
+
+
+def _back_up(run: Run, walk: "WalkAhead | None") -> None:
     from tiered.engine.backup import Action, BackupRequest, run_backup
 
     options = run.line.options
@@ -50,6 +70,7 @@ def back_up(run: Run) -> None:
         allow_source_mismatch=bool(options.allow_source_mismatch),
         accept_loss=bool(options.accept_loss),
         dry_run=bool(options.dry_run),
+        walk=walk,
     )
     with context.cache.locked():
         report = run_backup(context, request)

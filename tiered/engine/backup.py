@@ -24,6 +24,7 @@ from tiered.errors import AlreadyExists, ConfigError, NoBackup, StoreMissing
 if TYPE_CHECKING:  # a run needs one of the two styles
     from tiered.engine.duplicity_set import DuplicitySettings
     from tiered.engine.native.backup import NativeSettings
+    from tiered.engine.native.walk_ahead import WalkAhead
     from tiered.engine.pack import Tally
 
 NEW_STYLE = Style.TIERED
@@ -61,6 +62,8 @@ class BackupRequest:
     allow_source_mismatch: bool = False
     accept_loss: bool = False
     dry_run: bool = False
+    walk: "WalkAhead | None" = None
+    """A process that walks, not begun; None to walk here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,10 @@ def _native(
     request: BackupRequest,
     source: SourceTree,
 ) -> WrittenSet:
+    if request.walk:
+        request.walk.begin(request.source)  # while this process loads the rest
     from tiered.engine.native.backup import write_native_set
+    from tiered.engine.native.tree import Walk
 
     settings = request.native()
     if plan.parent is not None:
@@ -199,6 +205,7 @@ def _native(
         settings,
         accept_loss=request.accept_loss,
         dry_run=request.dry_run,
+        begin_walk=request.walk.over if request.walk else Walk,
     )
 
 

@@ -46,7 +46,7 @@ from tiered.engine.native.state import (
     state_name,
 )
 from tiered.engine.native.sums_queue import SumsQueue
-from tiered.engine.native.tree import OwnerTable, Walk
+from tiered.engine.native.tree import BeginWalk, OwnerTable, TreeWalk, Walk
 from tiered.engine.native.uploads import Uploads
 from tiered.engine.native.volumes import FinishedVolume, VolumeSettings, VolumeWriter
 from tiered.engine.pack import Tally
@@ -122,8 +122,13 @@ def write_native_set(
     *,
     accept_loss: bool,
     dry_run: bool,
+    begin_walk: BeginWalk = Walk,
 ) -> WrittenSet:
     """Write a set.  The caller holds the lock of the cache.
+
+    Args:
+        begin_walk: Over the source; not begun before `set_id` was chosen, as what
+            is touched from then on is looked at again by the next set.
 
     Raises:
         SourceError: The source itself cannot be read.
@@ -153,10 +158,10 @@ def write_native_set(
                 Uploads(context.store, context.monitor, settings.threads)
             ),
         )
-        return _write(work)
+        return _write(work, begin_walk)
 
 
-def _write(work: _Work) -> WrittenSet:
+def _write(work: _Work, begin_walk: BeginWalk) -> WrittenSet:
     context = work.context
     before: IndexReader | None = None
     if work.parent:
@@ -166,8 +171,8 @@ def _write(work: _Work) -> WrittenSet:
         context.cache.journal_add([str(work.set_id)])
     index = IndexWriter(work.index_file.write, pack_block)
     owners = OwnerTable(work.source.owners, list(before.owners) if before else [])
-    walk = Walk(work.source.root, owners)
-    tally = _pack(work, walk, index, before)
+    walk = begin_walk(work.source.root, owners)
+    tally = _pack(work, walk, owners, index, before)
     for owner in owners.owners:
         index.owner(owner)
     work.finished.sort(key=_number)
@@ -194,7 +199,11 @@ def _number(volume: FinishedVolume) -> int:
 
 
 def _pack(
-    work: _Work, walk: Walk, index: IndexWriter, before: IndexReader | None
+    work: _Work,
+    walk: TreeWalk,
+    owners: OwnerTable,
+    index: IndexWriter,
+    before: IndexReader | None,
 ) -> Tally:
     settings, uploads, stack = work.settings, work.uploads, work.stack
     threads = stack.enter_context(
@@ -229,7 +238,7 @@ def _pack(
         rows=RowWriter(index, work.set_id.end_s),
         sums=SumsQueue(SignatureWriter(work.signature_file.write, headers)),
         headers=headers,
-        owners=walk.owners,
+        owners=owners,
         threads=threads,
         monitor=work.context.monitor,
         parent=before,

@@ -15,7 +15,7 @@ from tiered.engine.native.known import LARGE_BYTES
 from tiered.engine.native.large import LargeFiles
 from tiered.engine.native.pack import SMALL_BYTES, SetPacker
 from tiered.engine.native.read_ahead import ReadAhead, SmallFile
-from tiered.engine.native.tree import Walk
+from tiered.engine.native.tree import TreeWalk
 from tiered.engine.scan import Unreadable
 
 _BATCHES_AHEAD = 32
@@ -33,7 +33,11 @@ class Feed:
         self._packer, self._large = packer, large
 
     def run(
-        self, walk: Walk, before: IndexReader | None, before_ns: int, ahead: ReadAhead
+        self,
+        walk: TreeWalk,
+        before: IndexReader | None,
+        before_ns: int,
+        ahead: ReadAhead,
     ) -> None:
         """Pack all that changed.
 
@@ -67,7 +71,7 @@ class Feed:
             self._large.pack(change, row)
         packer.end_full_run()
 
-    def _scan(self, walk: Walk, ahead: ReadAhead) -> Iterator[Columns | Unreadable]:
+    def _scan(self, walk: TreeWalk, ahead: ReadAhead) -> Iterator[Columns | Unreadable]:
         """The scan, running ahead of the packing, so that the end can be told."""
         batches = walk.batches()
         waiting: deque[Columns | Unreadable] = deque()

@@ -7,8 +7,9 @@ reported, never left out in silence: it would look deleted.
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tiered.archive.columns import (
     DEVICES,
@@ -44,6 +45,13 @@ _DIRECTORY = FileType.DIRECTORY.value[0]
 _UNKEPT = ord("-")
 
 
+class OwnerRows(Protocol):
+    """Numbers for owners."""
+
+    def row(self, uid: int, gid: int) -> int:
+        """That of an owner; a new one gets the next."""
+
+
 @dataclass(slots=True)
 class OwnerTable:
     """Owners by number; those of an index first, so that rows can be compared."""
@@ -69,6 +77,20 @@ class OwnerTable:
         return found
 
 
+class TreeWalk(Protocol):
+    """A walk, wherever it is done."""
+
+    paths: int
+    file_bytes: int
+    ended: bool
+
+    def batches(self) -> Iterator[Columns | Unreadable]: ...
+
+
+BeginWalk = Callable[[bytes, OwnerTable], TreeWalk]
+"""Over the directory that is named, with numbers for its owners."""
+
+
 @dataclass(slots=True)
 class Walk:
     """One walk over a tree.
@@ -85,7 +107,7 @@ class Walk:
     """
 
     root: bytes
-    owners: OwnerTable
+    owners: OwnerRows
     paths: int = 0
     """How many were seen so far."""
     file_bytes: int = 0
@@ -98,10 +120,12 @@ class Walk:
         """All paths, the root (an empty path) first; without hashes and extents."""
         began = root_status(self.root)
         self._seen.add(b"", began, _DIRECTORY)
-        waiting = [iter(_entries(self.root))]
+        waiting = [_entries(self.root)]
         skip = len(self.root) + 1
         while waiting:
-            for entry in waiting[-1]:
+            left = waiting[-1]
+            while left:
+                entry = left.pop()  # what is done is not kept
                 path = entry.path[skip:]
                 try:
                     inside = self._look(entry, path)
@@ -114,7 +138,7 @@ class Walk:
                 if len(self._seen.paths) >= BATCH_ROWS:
                     yield self._end_batch()
                 if inside is not None:
-                    waiting.append(iter(inside))
+                    waiting.append(inside)
                     break
             else:
                 waiting.pop()
@@ -170,7 +194,7 @@ class _Seen:
         self._statuses.append(status)
         self._kinds.append(kind)
 
-    def columns(self, owners: OwnerTable) -> Columns:
+    def columns(self, owners: OwnerRows) -> Columns:
         seen, kinds = self._statuses, self._kinds
         sizes = [
             s.st_size if kind == REGULAR else 0
@@ -198,8 +222,9 @@ class _Seen:
 
 
 def _entries(folder: bytes) -> list[os.DirEntry[bytes]]:
+    """What is in a directory, the first at the end."""
     with os.scandir(folder) as found:
-        return sorted(found, key=_name)
+        return sorted(found, key=_name, reverse=True)
 
 
 def _name(entry: os.DirEntry[bytes]) -> bytes:

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from fcntl import F_SETPIPE_SZ, fcntl
 from mmap import mmap
 from typing import Any
 
@@ -31,12 +32,14 @@ class Worker:
     Args:
         module: Its full name.
         memory_bytes: How much memory both see.
+        answers_bytes: How much of what it says may wait to be heard; 0 for what
+            the system gives.
 
     Raises:
         OSError: The system has no room for another process, or no such memory.
     """
 
-    def __init__(self, module: str, memory_bytes: int) -> None:
+    def __init__(self, module: str, memory_bytes: int, answers_bytes: int = 0) -> None:
         fd = _make_memory(memory_bytes)
         try:
             self.memory = mmap(fd, memory_bytes)
@@ -51,6 +54,9 @@ class Worker:
             )
         finally:
             os.close(fd)
+        if answers_bytes and self._process.stdout:
+            with suppress(OSError):  # then it waits more often
+                fcntl(self._process.stdout.fileno(), F_SETPIPE_SZ, answers_bytes)
 
     def send(self, message: Any) -> None:  # as `messages.send`
         """Say something.
