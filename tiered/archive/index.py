@@ -36,6 +36,8 @@ from tiered.errors import ArchiveDamaged
 _BLOCK_EXTENTS = 1 << 16
 _BLOCK_BYTES = 4 << 20
 """Of content: a block that has more, as paths or attributes are long, is cut in two."""
+_KEPT_ROWS = 1 << 16
+"""Up to three times a backup looks at all of the index before it."""
 _TAIL = struct.Struct("<II")
 _TAIL_MAGIC = 0x58444954
 _SAME = Renumber()
@@ -197,7 +199,8 @@ class IndexReader:
             fit to the object.
         ConfigError: It is of another version.
 
-    Cost: Three reads; then one for each block that is asked for.
+    Cost: Three reads; then one for each block that is asked for.  An index of up to
+    65,536 rows, half a KiB each, is kept in memory as far as it was asked for.
     """
 
     def __init__(
@@ -216,6 +219,8 @@ class IndexReader:
             zip((b.offset for b in footer.blocks), firsts[1:], strict=False)
         )
         self._layouts = {row.number: row for row in footer.layouts}
+        self._kept: dict[int, Columns] = {}
+        self._keeps = self.rows <= _KEPT_ROWS
 
     @property
     def rows(self) -> int:
@@ -236,18 +241,22 @@ class IndexReader:
         return map(self.block, self.block_rows)
 
     def block(self, block: BlockRow) -> Columns:
-        """One block.
+        """One block; nobody changes what is returned.
 
         Raises:
             ArchiveDamaged: It does not decompress or parse, holds what no writer
                 makes, or its paths are not between those of its neighbours.
         """
+        if kept := self._kept.get(block.offset):
+            return kept
         content = self._unpack(self.frame(block), block.content)
         columns = parse_columns(content, len(self.owners), len(self.volumes))
         if len(columns) != block.rows or columns.paths[0] != block.first_path:
             raise ArchiveDamaged("a block of an index is not the one it should be")
         if after := self._next.get(block.offset):
             check_order((columns.paths[-1], after))
+        if self._keeps:
+            self._kept[block.offset] = columns
         return columns
 
     def frame(self, block: BlockRow) -> bytes:
