@@ -4,23 +4,21 @@ It is also the only one that reads the environment: variables, host name, users,
 the terminal for a passphrase, the default folders.
 """
 
-import grp
 import os
-import pwd
 import tempfile
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tiered.archive.filename import Namer, Prefixes
 from tiered.archive.style import Style
+from tiered.assemble.archive_id import cache_folder
 from tiered.assemble.keys import KeyOptions, Passphrases, envelopes
-from tiered.assemble.stores import Environment, Wanted, folder_of, open_backend
+from tiered.assemble.stores import Environment, Wanted, open_backend
 from tiered.catalogue.cache import Cache
 from tiered.clock import Clock, PinnedClock, RehearsalClock, SystemClock
 from tiered.codec.codec import Codec
@@ -46,23 +44,7 @@ if TYPE_CHECKING:  # they take long to load, and most actions need few of them
     from tiered.router.router import Router
     from tiered.settings.multi import MemberConfig
 
-_ACCOUNT = frozenset(
-    (
-        "AUTHURL",
-        "PREAUTHURL",
-        "REGIONNAME",
-        "TENANTID",
-        "TENANTNAME",
-        "PROJECT_ID",
-        "PROJECT_NAME",
-    )
-)
-"""Variables (behind `SWIFT_`, `PCA_`) that tell in which account a container lies."""
-
 _LEAST_WAITING_BYTES = 8 << 20
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 def read_environment() -> Environment:
@@ -124,7 +106,7 @@ class Assembly:
                 ),
                 codec_for=self._codec_for,
                 envelope_for=envelopes(lambda: self.keyring(url)),
-                cache=Cache(self._cache_folder(parsed)),
+                cache=Cache(cache_folder(parsed, options, self._environment)),
                 scratch=Path(options.tempdir or tempfile.gettempdir()),
                 clock=self.clock,
                 monitor=self._monitor,
@@ -169,12 +151,9 @@ class Assembly:
         return os.uname().nodename.encode()
 
     def owner_names(self) -> "OwnerNames":
-        from tiered.engine.scan import OwnerNames
+        from tiered.assemble.owners import owner_names
 
-        return OwnerNames(
-            _or_none(lambda uid: pwd.getpwuid(uid).pw_name),
-            _or_none(lambda gid: grp.getgrgid(gid).gr_name),
-        )
+        return owner_names()
 
     def style(self) -> Style | None:
         """What the user wants sets to look like, if they said."""
@@ -240,20 +219,9 @@ class Assembly:
         )
 
     def place_settings(self) -> "PlaceSettings":
-        from tiered.engine.place import PlaceSettings
+        from tiered.assemble.owners import place_settings
 
-        wanted = self._options.ownership
-        if self._options.numeric_owner:
-            return PlaceSettings(
-                ownership=os.geteuid() == 0 if wanted is None else wanted,
-                user_id=lambda _: None,
-                group_id=lambda _: None,
-            )
-        return PlaceSettings(
-            ownership=os.geteuid() == 0 if wanted is None else wanted,
-            user_id=lru_cache(_or_none(_user_id)),
-            group_id=lru_cache(_or_none(_group_id)),
-        )
+        return place_settings(self._options)
 
     def _make_clock(self) -> Clock:
         options = self._options
@@ -301,48 +269,9 @@ class Assembly:
         self._metered.append(store)
         return Retrying(Verified(store), policy, self.clock, Random())
 
-    def _cache_folder(self, url: StoreUrl) -> Path:
-        options = self._options
-        base = options.archive_dir or self._default_cache()
-        return Path(base) / (options.name or self._archive_id(url))
-
-    def _archive_id(self, url: StoreUrl) -> str:
-        """Tells archives apart; a changed password or mode is the same archive."""
-        options, env = self._options, self._environment
-        is_file = url.scheme in ("file", "cold+file", "multi")
-        account = sorted(
-            (name, value.reveal())
-            for name, value in env.items()
-            if name.partition("_")[2] in _ACCOUNT and url.scheme.upper() in name
-        )
-        if url.user and not is_file:  # a folder may be below the home of the user
-            account.append(("user", url.user))
-        if url.scheme == "azure":
-            from tiered.backends.azure.access import account_of
-
-            account.append(("account", account_of(env)))
-        parts = (
-            f"{url.scheme}:{folder_of(url)}" if is_file else url.label,
-            [v for k, v in url.query if k == "subpath"],
-            account,
-            options.s3_endpoint if "s3" in url.scheme else None,
-            options.prefix,
-            options.prefix_archive,
-            options.prefix_manifest,
-            options.prefix_signature,
-        )
-        import hashlib  # who names the archive does not need it
-
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
     def real_path(self, text: str) -> bytes:
         """Where a path of the command line leads, links followed."""
         return os.path.realpath(os.fsencode(text))
-
-    def _default_cache(self) -> Path:
-        if root := self._environment.get("XDG_CACHE_HOME"):
-            return Path(root.reveal()) / "tiered"
-        return Path.home() / ".cache" / "tiered"
 
     def _codec_for(self, suffix: str) -> Codec:
         if suffix in (".gpg", ".g"):
@@ -380,23 +309,3 @@ def _usage_line(store: Metered) -> str:
         f"{format_bytes(usage.sent_bytes)} sent, "
         f"{format_bytes(usage.received_bytes)} received, {usage.thaws} thawed"
     )
-
-
-def _user_id(name: bytes) -> int:
-    return pwd.getpwnam(os.fsdecode(name)).pw_uid
-
-
-def _group_id(name: bytes) -> int:
-    return grp.getgrnam(os.fsdecode(name)).gr_gid
-
-
-def _or_none(look_up: Callable[[K], V]) -> Callable[[K], V | None]:
-    """KeyError -> None: a number or name that this machine does not know."""
-
-    def safe(key: K) -> V | None:
-        try:
-            return look_up(key)
-        except KeyError:
-            return None
-
-    return safe
