@@ -6,7 +6,7 @@ Order of writes: key objects, volumes, signatures, index, manifest
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import BinaryIO
 
@@ -20,30 +20,24 @@ from tiered.archive.members import (
     pack_set_json,
 )
 from tiered.archive.set_manifest import (
-    SetManifest,
-    StoredObject,
     Totals,
-    VolumeObject,
 )
 from tiered.codec.envelope import Envelope, PlainEnvelope
 from tiered.codec.packing import USUAL_EFFORTS, Effort, Efforts
 from tiered.engine.context import Context
-from tiered.engine.fetch import cache_optional
+from tiered.engine.native.commit import SetCommit, SetParts
 from tiered.engine.native.feed import Feed
-from tiered.engine.native.hot import index_reader, open_signatures, remember_opened
+from tiered.engine.native.hot import open_signatures
 from tiered.engine.native.keyring import Keyring
 from tiered.engine.native.known import StateContents
 from tiered.engine.native.large import READ_BYTES, LargeFiles
 from tiered.engine.native.pack import SMALL_BYTES, SetPacker
 from tiered.engine.native.read_ahead import ReadAhead
 from tiered.engine.native.rows import RowWriter
-from tiered.engine.native.sealed import SealedObject, seal_file
 from tiered.engine.native.signatures import ChainSums, SignatureWriter
 from tiered.engine.native.state import (
     chain_index,
-    keep_state,
     pack_block,
-    state_name,
 )
 from tiered.engine.native.sums_queue import SumsQueue
 from tiered.engine.native.tree import BeginWalk, OwnerTable, TreeWalk, Walk
@@ -51,7 +45,6 @@ from tiered.engine.native.uploads import Uploads
 from tiered.engine.native.volumes import FinishedVolume, VolumeSettings, VolumeWriter
 from tiered.engine.pack import Tally
 from tiered.engine.spool import scratch_file
-from tiered.engine.upload import put_new
 from tiered.engine.written import SourceTree, WrittenSet
 
 _LEAST_PIECE = SMALL_BYTES
@@ -190,7 +183,16 @@ def _write(work: _Work, begin_walk: BeginWalk) -> WrittenSet:
             deleted=tally.deleted,
             stored_bytes=stored,
         )
-        stored += _commit(work, totals, before)
+        parts = SetParts(
+            set_id=work.set_id,
+            source=work.source,
+            volumes=work.finished,
+            signatures=work.signature_file,
+            index=work.index_file,
+            totals=totals,
+        )
+        keyring = work.settings.keyring
+        stored += SetCommit(context, work.envelope, keyring, before).run(parts)
     return WrittenSet(tally=tally, volumes=len(work.finished), stored_bytes=stored)
 
 
@@ -282,62 +284,3 @@ def _chain_sums(work: _Work) -> ChainSums | None:
     opened = (work.context, work.collection)
     openings = [partial(open_signatures, *opened, s) for s in work.parent.sets]
     return ChainSums(openings, work.context.scratch)
-
-
-def _commit(work: _Work, totals: Totals, before: IndexReader | None) -> int:
-    """Signatures, index, then the manifest: now the set exists.  Bytes stored."""
-    context, set_id, suffix = work.context, work.set_id, work.settings.suffix
-    namer = context.namer
-    with ExitStack() as stack:
-        signatures = _seal(work, work.signature_file, stack)
-        index = _seal(work, work.index_file, stack)
-        manifest = SetManifest(
-            set_id=set_id,
-            host=work.source.host,
-            source=work.source.name,
-            volumes=tuple(_volume_object(v) for v in work.finished),
-            signatures=StoredObject(signatures.size, signatures.hash),
-            index=StoredObject(index.size, index.hash),
-            totals=replace(
-                totals,
-                stored_bytes=totals.stored_bytes + signatures.size + index.size,
-            ),
-        )
-        text = stack.enter_context(scratch_file(context.scratch))
-        text.write(manifest.dump())
-        objects = (
-            (namer.signatures(set_id, suffix), signatures, work.signature_file),
-            (namer.index(set_id, suffix), index, work.index_file),
-            (namer.manifest(set_id, suffix), _seal(work, text, stack), text),
-        )
-        if work.settings.keyring:
-            work.settings.keyring.check_made()
-        for name, sealed, _ in objects:
-            put_new(context.store, name, sealed)
-        for name, sealed, plain in objects:
-            remember_opened(context, name, sealed.size, plain)
-        if before:
-            keep_state(
-                context,
-                state_name(set_id, index.size),
-                [before, index_reader(work.index_file)],
-            )
-    with cache_optional(context):  # the set is safe
-        context.cache.volumes_add(str(set_id), len(work.finished))
-        context.cache.journal_remove([str(set_id)])
-    return sum(sealed.size for _, sealed, _ in objects)
-
-
-def _volume_object(volume: FinishedVolume) -> VolumeObject:
-    return VolumeObject(
-        number=volume.number,
-        size=volume.object.size,
-        blake3=volume.object.hash,
-        content_bytes=volume.content_bytes,
-    )
-
-
-def _seal(work: _Work, plain: BinaryIO, stack: ExitStack) -> SealedObject:
-    sealed = seal_file(plain, work.context.scratch, work.envelope)
-    stack.callback(sealed.close)
-    return sealed
