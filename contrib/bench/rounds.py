@@ -30,6 +30,17 @@ _APART_S: Final = 1.1
 """Between two backups of one program: names of sets have a time in seconds."""
 
 
+_WARM_UP = """
+import os, sys
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        with open(os.path.join(folder, name), "rb", 0) as file:
+            while file.read(1 << 20):
+                pass
+used = b"x" * (1 << 30)
+"""
+
+
 @dataclass(kw_only=True)
 class Round:
     """What belongs to one round.
@@ -70,8 +81,13 @@ class Round:
                 if work == "incremental" and work in self.works:
                     corpus_do("change", self.root, self.name)
                 if work in self.works or work == "full":
-                    for peer in self.peers:
+                    for peer in self._turned():
                         self._try(peer, work, target / "restored")
+
+    def _turned(self) -> Sequence[Peer]:
+        """Another program begins in each round: who is first may find it harder."""
+        first = self.number % len(self.peers)
+        return [*self.peers[first:], *self.peers[:first]]
 
     def _try(self, peer: Peer, work: str, target: Path) -> None:
         if peer.name in self._failed:
@@ -98,6 +114,7 @@ class Round:
         if work in _BACKUPS:
             self._wait(peer)
         os.sync()  # or a program pays for what the one before it wrote
+        warm_up(self.root / self.name)
         before = site.stored_bytes()
         cost = measure(commands, site.environment, log)
         if work in _BACKUPS:
@@ -163,6 +180,15 @@ def corpus_do(action: str, *words: str | Path) -> str:
     return subprocess.run(
         command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ).stdout
+
+
+def warm_up(source: Path) -> None:
+    """Have the source in the page cache, and memory that the machine really has.
+
+    A virtual machine may give back what nobody used for a while, and then the next
+    program pays for every page of it: here seconds, and processor time as well.
+    """
+    subprocess.run([sys.executable, "-c", _WARM_UP, source], check=True)
 
 
 def equal(one: Path, other: Path) -> bool:
