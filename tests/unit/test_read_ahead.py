@@ -84,6 +84,23 @@ def test_few_files_are_read_by_who_packs_them(tmp_path: Path) -> None:
     assert not started
 
 
+def test_many_files_are_expected(tmp_path: Path) -> None:
+    contents = make_files(tmp_path, 5)
+    seen: Seen = []
+    started: list[None] = []
+    ahead = reading(tmp_path, seen, lambda: started.append(None))
+    ahead.expect(2)
+    assert not started
+    for _ in range(2):
+        ahead.expect(3)
+    for path, content in contents.items():
+        ahead.add(change(path), len(content))
+    ahead.finish()
+    ahead.close()
+    check(seen, contents, 5)
+    assert len(started) == 1
+
+
 def test_what_is_not_as_it_was(tmp_path: Path) -> None:
     contents = make_files(tmp_path, 20)
     longer, shorter, gone, link, folder = b"f11", b"f12", b"f13", b"f14", b"f15"

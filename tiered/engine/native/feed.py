@@ -51,7 +51,7 @@ class Feed:
             SourceError: The source itself cannot be read.
             ArchiveDamaged: The state does not parse.
         """
-        batches = self._scan(walk, ahead)
+        batches = self._scan(walk, ahead, all_new=before is None)
         for change in find_changes(batches, before, before_ns):
             ahead.add(change, _small_size(change))
         ahead.finish()
@@ -71,7 +71,9 @@ class Feed:
             self._large.pack(change, row)
         packer.end_full_run()
 
-    def _scan(self, walk: TreeWalk, ahead: ReadAhead) -> Iterator[Columns | Unreadable]:
+    def _scan(
+        self, walk: TreeWalk, ahead: ReadAhead, *, all_new: bool
+    ) -> Iterator[Columns | Unreadable]:
         """The scan, running ahead of the packing, so that the end can be told."""
         batches = walk.batches()
         waiting: deque[Columns | Unreadable] = deque()
@@ -84,6 +86,8 @@ class Feed:
             batch = waiting.popleft()
             total = walk.file_bytes if walk.ended else None
             ahead.call(partial(self._packer.begin_batch, passed, total))
+            if all_new and isinstance(batch, Columns):
+                ahead.expect(len(batch))
             yield batch
             if isinstance(batch, Columns):
                 passed += sum(batch.sizes)

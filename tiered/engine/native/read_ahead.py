@@ -9,6 +9,7 @@ what it did not read is read here.
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -81,6 +82,7 @@ class ReadAhead:
     ) -> None:
         self._root, self._pack = root, pack
         self._starts_in, self._on_many = _FEW, on_many
+        self._started = False
         self._worker: Worker | None = None
         self._free = deque(range(_SLOTS))
         self._waiting: deque[_Group] = deque()
@@ -102,7 +104,8 @@ class ReadAhead:
             self.finish()  # it may be lost since the last one
             self._pack(change, None)
             if size is not None:
-                self._count()
+                self._starts_in -= 1
+                self.expect(0)
             return
         group = self._group
         if size is not None and not isinstance(change, Unreadable):
@@ -129,15 +132,19 @@ class ReadAhead:
         while self._waiting:
             self._pack_first()
 
-    def _count(self) -> None:
-        """Start a process when there were enough small files."""
-        self._starts_in -= 1
-        if self._starts_in == 0 and self._on_many:
-            self._on_many()
-            try:
-                self._worker = Worker(_MODULE, _SLOTS * _SLOT_BYTES)
-            except OSError:
-                self._worker = None
+    def expect(self, files: int) -> None:
+        """So many small files may come next."""
+        if files >= self._starts_in:
+            self._start()
+
+    def _start(self) -> None:
+        """Have processes help from now on, if the system lets us."""
+        if self._on_many is None or self._started:
+            return
+        self._started = True
+        self._on_many()
+        with suppress(OSError):
+            self._worker = Worker(_MODULE, _SLOTS * _SLOT_BYTES)
 
     def _end_group(self) -> None:
         while not self._free:
