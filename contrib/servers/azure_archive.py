@@ -10,50 +10,18 @@ import argparse
 import re
 import sys
 import threading
-from dataclasses import dataclass
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import unescape
 
 from contrib.servers.parent import end_with_parent
+from contrib.servers.relay import Answer, Request, ask, serve
 from tiered.clock import RehearsalClock
 
 DELAY_S: Final = 15 * 3600.0
 _BLOB: Final = re.compile(rb"<Blob><Name>(.*?)</Name>.*?</Blob>", re.S)
 _TIER: Final = b"<AccessTier>Archive</AccessTier>"
 _STATUS: Final = b"<ArchiveStatus>rehydrate-pending-to-hot</ArchiveStatus>"
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request, to be sent now or later."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def path(self) -> str:
-        """/account/container/blob, not quoted."""
-        return unquote(urlsplit(self.target).path)
-
-    @property
-    def kind(self) -> str:
-        """What `comp` says; empty for a whole blob."""
-        return parse_qs(urlsplit(self.target).query).get("comp", [""])[0]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What comes back."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
 
 
 class Archive:
@@ -68,8 +36,8 @@ class Archive:
     def answer(self, request: Request) -> Answer:
         """Send it on, unless it begins a rehydration."""
         self._release()
-        tier = request.headers.get("x-ms-access-tier")
-        if request.method == "PUT" and request.kind == "tier" and tier != "Archive":
+        kind, tier = request.query("comp"), request.headers.get("x-ms-access-tier")
+        if request.method == "PUT" and kind == "tier" and tier != "Archive":
             with self._lock:
                 if request.path in self._thawing:
                     code = [("x-ms-error-code", "BlobBeingRehydrated")]
@@ -78,27 +46,15 @@ class Archive:
                     ready_s = self._clock.now_s() + DELAY_S
                     self._thawing[request.path] = ready_s, request
                     return Answer(202, [], b"")
-        found = self.send(request)
+        found = ask(self._port, request)
         if request.method == "PUT" and tier == "Archive" and found.status < 300:
             self._cold.add(request.path)
         elif request.method == "DELETE" or (request.method == "PUT" and tier):
             self._cold.discard(request.path)
             self._thawing.pop(request.path, None)
-        if request.method == "GET" and request.kind == "list":
+        if request.method == "GET" and kind == "list":
             return Answer(found.status, found.headers, self._marked(request, found))
         return found
-
-    def send(self, request: Request) -> Answer:
-        """What Azurite says."""
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
-        try:
-            connection.request(
-                request.method, request.target, request.body, request.headers
-            )
-            found = connection.getresponse()
-            return Answer(found.status, found.getheaders(), found.read())
-        finally:
-            connection.close()
 
     def _release(self) -> None:
         with self._lock:
@@ -107,7 +63,7 @@ class Archive:
             for path in due:
                 _, request = self._thawing.pop(path)
                 self._cold.discard(path)
-                if self.send(request).status >= 300:
+                if ask(self._port, request).status >= 300:
                     raise RuntimeError(f"Azurite refuses to rehydrate {path}")
 
     def _marked(self, request: Request, found: Answer) -> bytes:
@@ -120,36 +76,6 @@ class Archive:
         return _BLOB.sub(mark, found.body)
 
 
-def handler(archive: Archive) -> type[BaseHTTPRequestHandler]:
-    """A class of handlers for this archive."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_one(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = dict(self.headers.items())
-            found = archive.answer(Request(self.command, self.path, headers, body))
-            self.send_response_only(found.status)
-            skipped = ("transfer-encoding", "connection", "keep-alive")
-            told = [(n, v) for n, v in found.headers if n.lower() not in skipped]
-            if self.command != "HEAD":
-                told = [(n, v) for n, v in told if n.lower() != "content-length"]
-                told.append(("Content-Length", str(len(found.body))))
-            for name, value in told:
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(found.body)
-
-        do_GET = do_HEAD = do_PUT = do_DELETE = handle_one
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    return Handler
-
-
 def main(argv: list[str]) -> None:
     cli = argparse.ArgumentParser(prog="azure_archive", description=__doc__)
     cli.add_argument("--port", type=int, required=True)
@@ -160,8 +86,7 @@ def main(argv: list[str]) -> None:
     if options.with_parent:
         end_with_parent()
     clock = RehearsalClock(options.clock_file, speed=1.0)
-    kind = handler(Archive(options.azurite_port, clock))
-    ThreadingHTTPServer(("127.0.0.1", options.port), kind).serve_forever()
+    serve(options.port, Archive(options.azurite_port, clock).answer)
 
 
 if __name__ == "__main__":
