@@ -1,6 +1,7 @@
 # make demo    try it out; needs only what tiered itself needs
 # make test    everything that a change must pass
 # make lint    the static half of it
+# make rules   run the contract on all stores, and write docs/reference/stores.md
 # make bench   compare with other programs; contrib/bench/README.md
 # make lock    pin the newest allowed version of every package
 # make clean   remove what these targets made
@@ -14,7 +15,7 @@ lock := $(venv)/bin/uv pip compile --quiet --upgrade --universal \
 	--no-emit-index-url --no-emit-find-links
 install := -m pip install -qq --disable-pip-version-check --require-hashes
 
-.PHONY: setup demo test lint lock clean system openssh bench
+.PHONY: setup demo test rules lint lock clean system openssh bench
 .DELETE_ON_ERROR:
 
 setup: $(stamps)/tiered
@@ -30,6 +31,9 @@ lint: setup
 
 test: lint $(stamps)/openstack $(stamps)/duplicity $(stamps)/azurite openssh
 	$(venv)/bin/pytest -n 2
+
+rules: setup $(stamps)/openstack $(stamps)/azurite openssh
+	$(venv)/bin/pytest -n 2 tests/test_store_contract.py --write-rules
 
 # Compiled first, as what pip installs is: some machines keep no bytecode.
 bench: setup $(stamps)/duplicity

@@ -1,0 +1,26 @@
+"""The page that tells which store keeps which rule covers all there is."""
+
+import pytest
+
+from tests.rules_table import HOLDS, NOT_OFFERED, PAGE, STALE, read_page, render
+from tests.test_store_contract import STORES
+from tiered.testing.contract import ALL
+
+
+def test_the_page_knows_every_store_and_every_check() -> None:
+    cells = read_page()
+    assert {store for store, _ in cells} == set(STORES), STALE
+    assert {check for _, check in cells} == {c.__name__ for c in ALL}, STALE
+    assert PAGE.read_text() == render(STORES, cells), STALE
+
+
+def test_the_page_says_what_the_suite_declares() -> None:
+    """That it is so is shown by the suite itself."""
+    for (store, check), cell in read_page().items():
+        reason = STORES[store].exceptions.get(check)
+        assert cell in ({reason} if reason else {HOLDS, NOT_OFFERED}), STALE
+
+
+def test_a_check_that_was_not_run_is_no_empty_cell() -> None:
+    with pytest.raises(KeyError):
+        render(STORES, {})
