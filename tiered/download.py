@@ -73,3 +73,13 @@ class Receiving(io.RawIOBase):
 def buffered(body: Receiving) -> BinaryIO:
     """A stream with the whole interface of a file opened for reading."""
     return io.BufferedReader(body, _BUFFER_BYTES)
+
+
+def read_at_most(stream: BinaryIO, most_bytes: int) -> bytes:
+    """All of a stream, which is closed; of a longer one, one byte more than allowed."""
+    parts, missing = [], most_bytes + 1
+    with stream:
+        while missing and (part := stream.read(missing)):
+            parts.append(part)
+            missing -= len(part)
+    return b"".join(parts)

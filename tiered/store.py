@@ -186,6 +186,63 @@ class Copies(Protocol):
         """As `get`, from that member alone."""
 
 
+class Owed(Enum):
+    """Why a copy is to be made again."""
+
+    MISSED = "missed"
+    """Its put failed."""
+    LOST = "lost"
+    """It was there, and is not any more."""
+    DAMAGED = "damaged"
+    """It has not the bytes that were stored."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Debt:
+    """A copy that a member still owes."""
+
+    name: str
+    label: str
+    owed: Owed = field(default=Owed.MISSED, compare=False)
+    since_s: int = field(default=0, compare=False)
+    """Seconds since 1970 UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Homes:
+    """Where the copies of one object belong."""
+
+    labels: tuple[str, ...]
+    """Members, best to write to first."""
+    copies: int
+    """How many of them are to have it."""
+
+
+class Group(Protocol):
+    """A store of several members, whose copies can be compared and made again."""
+
+    @property
+    def members(self) -> Mapping[str, "Store"]:
+        """By label.  Whoever writes to one of them tells `owe` or `settle`."""
+
+    def homes(self, name: str) -> Homes: ...
+
+    def owe(self, debts: Iterable[Debt]) -> None:
+        """Keep them where every machine sees them."""
+
+    def debts(self) -> tuple[Debt, ...]:
+        """All that any run has kept and nobody has paid, sorted.
+
+        Cost: One listing, and one get for each run that left debts.
+
+        Raises:
+            StoreError: Nobody answered who could keep them.
+        """
+
+    def settle(self, paid: Iterable[Debt]) -> None:
+        """Forget debts, here and where they are kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
     """What a store can do beyond the four verbs; None means it cannot.
@@ -200,6 +257,7 @@ class Extras:
     create: Create | None = None
     surveys: Surveys | None = None
     copies: Copies | None = None
+    group: Group | None = None
 
 
 class Store(Protocol):

@@ -1,15 +1,38 @@
-"""What every backend needs that sends a source: exact chunks, and part files.
+"""What it takes to send a source: exact chunks, part files, and bytes as a source.
 
 A store that can rename is written in two steps: the bytes go to a name that no
 listing shows (`tiered.names.RESERVED_END`), and what is whole is then renamed.
 """
 
+import io
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
 
 from tiered.errors import SourceError
 from tiered.names import RESERVED_END
 from tiered.store import Source
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """A `tiered.store.Source` over bytes."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @property
+    def md5(self) -> str:
+        import hashlib  # only for objects that are written
+
+        return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.data)
 
 
 def chunks(source: Source, what: str, chunk_bytes: int) -> Iterator[bytes]:

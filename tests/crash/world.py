@@ -34,8 +34,9 @@ from tiered.engine.prune import (
 from tiered.engine.restore import RestoreRequest, plan_restore, run_restore
 from tiered.engine.scan import OwnerNames
 from tiered.monitor import Monitor, SilentMonitor
+from tiered.router.route import Mode, OnFail
 from tiered.router.router import Router
-from tiered.router.rules import Member, Mode, OnFail, Rules
+from tiered.router.rules import Member, Rules
 from tiered.store import Store
 from tiered.testing.clocks import JumpingClock
 from tiered.testing.tree import Seen, differences, snapshot

@@ -301,7 +301,8 @@ class TestDown:
 
         monkeypatch.setattr(FileStore, "put", put)
         result = machine.run("full", "SOURCE", "URL").succeeded()
-        assert result.err.count("missed on two: ") == len(machine.objects())
+        objects = {name for name in machine.objects() if "debts" not in name}
+        assert result.err.count("missed on two: ") == len(objects)
         assert list((machine.root / "two").iterdir()) == []
         monkeypatch.undo()
         shutil.rmtree(machine.cache)

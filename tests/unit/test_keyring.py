@@ -43,8 +43,9 @@ from tiered.errors import (
     Unavailable,
 )
 from tiered.monitor import SilentMonitor
+from tiered.router.route import Mode, OnFail
 from tiered.router.router import Router
-from tiered.router.rules import Member, Mode, OnFail, Rules, Tier
+from tiered.router.rules import Member, Rules, Tier
 from tiered.store import PutMode, Store
 from tiered.testing.clocks import JumpingClock
 from tiered.testing.cold import ColdSettings, ColdStore

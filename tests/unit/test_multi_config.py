@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tiered.errors import ConfigError
-from tiered.router.rules import Mode, OnFail, Tier
+from tiered.router.route import Mode, OnFail
+from tiered.router.rules import Member, Tier
 from tiered.secret import Secret
 from tiered.settings.multi import MultiConfig, load_multi, read_multi
 from tiered.url import parse_url
@@ -79,14 +80,17 @@ def test_all_keys_are_kept(tmp_path: Path) -> None:
         "prefixes": ["h_", "x"],
         "description": "near",
         "options": {"timeout_s": 3},
-        "env": [{"name": "A", "value": ""}],
+        "env": [{"name": "A", "value": ""}, {"name": "B", "value": "env:B"}],
+        "weight": 2.5,
+        "cost": 3,
     }
     (member,) = read_multi(written(tmp_path, [entry])).members
     assert member.label == "hot"
     assert member.url == Secret("swift://user:pass@archive")
     assert (member.tier, member.prefixes) == (Tier.HOT, ("h_", "x"))
     assert (member.description, member.options) == ("near", {"timeout_s": 3})
-    assert member.env == {"A": Secret("")}
+    assert member.env == {"A": Secret(""), "B": Secret("env:B")}
+    assert member.as_rule() == Member("hot", ("h_", "x"), Tier.HOT, 2.5, 3)
     assert "pass" not in repr(member)
 
 
@@ -128,7 +132,37 @@ MISTAKES = [
     ([{"url": "file:///a", "zzz": 1}], "[0].zzz: unknown key"),
     ([{"url": ""}], "[0].url: must not be empty"),
     ([], "config.json: document: must not be empty"),
-    ({"url": "file:///a"}, "config.json: document: must be a list"),
+    ({"url": "file:///a"}, "config.json: document.url: unknown key"),
+    (17, "config.json: document: must be a list"),
+    ([{"url": "file:///a", "weight": 0}], "[0].weight: must be more than 0"),
+    ([{"url": "file:///a", "cost": -1}], "[0].cost: must be 0 or more"),
+    ('[{"url": "file:///a", "weight": NaN}]', "not JSON: NaN is no number"),
+    ([{"url": "file:///a", "env": [{"name": "N"}]}], "either 'value' or 'from'"),
+    (
+        [
+            {
+                "url": "file:///a",
+                "env": [{"name": "N", "value": "geheim", "from": "env:geheim"}],
+            }
+        ],
+        "[0].env[0]: needs either 'value' or 'from'",
+    ),
+    (
+        [{"url": "file:///a", "env": [{"name": "N", "from": "geheim"}]}],
+        "config.json: [0].env[0].from: names no place to get the value from",
+    ),
+    (
+        [{"url": "file:///a", "env": [{"name": "N", "from": "env:$geheim"}]}],
+        "[0].env[0].from: env: is not followed by the name of a variable",
+    ),
+    (
+        [{"url": "file:///a", "env": [{"name": "N", "from": "cmd:say 'geheim"}]}],
+        "[0].env[0].from: the command cannot be read: no closing quotation",
+    ),
+    (
+        [{"url": "file:///a", "env": [{"name": "N", "from": "keyring:geheim"}]}],
+        "[0].env[0].from: keyring: is not followed by SERVICE/USER",
+    ),
     ([{"url": "geheim"}], "config.json: [0].url: a store URL has no scheme"),
     (
         '[{"url": "file:///a",\n  "env" [{"name": "geheim"}]}]',

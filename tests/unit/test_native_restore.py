@@ -26,7 +26,8 @@ from tiered.codec.envelope import Envelope
 from tiered.engine.native.restore import RestoreSettings
 from tiered.engine.native.schedule import ReadSettings
 from tiered.errors import ArchiveDamaged, Frozen, NoBackup, TargetError
-from tiered.router.rules import Member, Mode
+from tiered.router.route import Mode
+from tiered.router.rules import Member
 from tiered.store import Store
 from tiered.wrap.base import Wrapped
 from tiered.wrap.record import Recorded

@@ -29,7 +29,8 @@ from tiered.errors import (
     StoreMissing,
     Unavailable,
 )
-from tiered.router.rules import Member, Mode, Rules, Tier
+from tiered.router.route import Mode
+from tiered.router.rules import Member, Rules, Tier
 from tiered.store import Entry, Store, Warmth
 from tiered.testing.contract import (
     CHECKS,
@@ -70,7 +71,7 @@ def test_nothing_is_made_unasked(site: Callable[[Path], Site], tmp_path: Path) -
 
 
 def test_offers_what_all_or_any_members_can(tmp_path: Path) -> None:
-    always = {"surveys", "copies", "create", "stat"}
+    always = {"surveys", "copies", "group", "create", "stat"}
     assert offered(plain(tmp_path).router.extras) == always | {"ranges"}
     site = tiers(tmp_path)
     assert offered(site.router.extras) == always | {"thaw"}

@@ -13,9 +13,9 @@ from tiered.errors import (
     SourceError,
     Unavailable,
 )
-from tiered.router.rules import Member, OnFail
-from tiered.router.write import Debt
-from tiered.store import PutMode
+from tiered.router.route import OnFail
+from tiered.router.rules import Member
+from tiered.store import Debt, PutMode
 from tiered.testing.faulty import Faulty
 from tiered.testing.sources import BytesSource, TornSource
 

@@ -28,6 +28,8 @@ class Kind(Enum):
     KEY = "key"
     KEY_COPY = "key copy"
     """The same bytes as a key, where volumes go."""
+    DEBTS = "debts"
+    """Copies that a run of a router still owes, where manifests go."""
     OTHER = "other"
     """Statistics, and whatever else lies in a store."""
 
@@ -35,6 +37,14 @@ class Kind(Enum):
     def is_cold(self) -> bool:
         """Does it belong where volumes go?"""
         return self in (Kind.ARCHIVE, Kind.KEY_COPY)
+
+    @property
+    def home(self) -> "Kind":
+        """The kind that it goes with, where a config has no word for it."""
+        return _HOMES.get(self, self)
+
+
+_HOMES = {Kind.KEY_COPY: Kind.ARCHIVE, Kind.DEBTS: Kind.MANIFEST}
 
 
 _SET = r"tiered-(?:full|inc\.[0-9]{8}T[0-9]{6}Z\.to)\.[0-9]{8}T[0-9]{6}Z"
@@ -48,6 +58,7 @@ _GRAMMARS = (
     (Kind.INDEX, rf"{_SET}\.index(?:\.age)?\Z"),
     (Kind.KEY, rf"tiered-key\.{_KEY}"),
     (Kind.KEY_COPY, rf"tiered-keycopy\.{_KEY}"),
+    (Kind.DEBTS, r"tiered-debts\.[0-9]{8}T[0-9]{6}Z\.[0-9a-f]{8}\.json\Z"),
     (Kind.ARCHIVE, r"duplicity-(full|inc)\.[^/]*\.vol[0-9]+\.difftar(\.|$)"),
     (Kind.MANIFEST, r"duplicity-(full|inc)\.[^/]*\.manifest(\.|$)"),
     (Kind.SIGNATURE, r"duplicity-(full|new)-signatures\.[^/]*\.sigtar(\.|$)"),

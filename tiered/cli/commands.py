@@ -81,7 +81,7 @@ def _back_up(run: Run, walk: "WalkAhead | None") -> None:
         context.monitor.warn(
             f"{format_count(count, 'object')} are missing on {label}: this set has "
             "one copy less",
-            "Copy them from another store, or make a full backup when it is back.",
+            "Run `tiered repair` when it is back.",
         )
     _complain(report.tally.skipped, "read; the set holds the rest")
 

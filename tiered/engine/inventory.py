@@ -87,7 +87,8 @@ def find_doubt(context: Context, collection: Collection) -> ListingDoubtful | No
 
 def _look_for_others(context: Context, entries: Iterable[Entry]) -> None:
     """A forgotten prefix makes an archive invisible; say so."""
-    others = [e.name for e in entries if kind_of(e.name) is not Kind.OTHER]
+    ours = (Kind.OTHER, Kind.DEBTS)
+    others = [e.name for e in entries if kind_of(e.name) not in ours]
     if others:
         context.monitor.warn(
             f"the store holds {format_count(len(others), 'object')} of archives with "

@@ -1,6 +1,8 @@
-"""The stores of one router by label, and the two ways to ask several of them."""
+"""The stores of one router by label, and the ways to ask several of them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import TypeVar
 
 from tiered.errors import Frozen, NotFound, StoreError
@@ -11,6 +13,9 @@ from tiered.store import Entry, Store
 
 P = TypeVar("P")
 T = TypeVar("T")
+
+_CALLS_OF_ONE_MEMBER = 8
+"""Calls of a router that may be on their way to one member at a time, on average."""
 
 
 class Members:
@@ -23,6 +28,9 @@ class Members:
             raise ValueError(f"rules for {rules.labels}, stores {tuple(stores)}")
         self.rules, self.monitor = rules, monitor
         self.stores = {label: stores[label] for label in rules.labels}
+        self._lock = Lock()
+        self._threads: ThreadPoolExecutor | None = None
+        self._where: dict[str, tuple[str, ...]] = {}
 
     def find(self, label: str, name: str) -> Entry | None:
         """The object at one member; None if the member says it is not there."""
@@ -34,6 +42,22 @@ class Members:
                 return None
         return next((e for e in store.list(name) if e.name == name), None)
 
+    def order(self, name: str) -> tuple[str, ...]:
+        """Members to read `name` from: as planned, but who was seen to have it
+        first."""
+        order = plan_read(self.rules, name)
+        seen = self._where.get(name, ())
+        return tuple(sorted(order, key=lambda label: label not in seen))
+
+    def saw(self, name: str, labels: tuple[str, ...]) -> None:
+        """Remember who has `name`, where the plan alone does not lead there: that
+        is what a stripe needs, and whoever changed the rules.
+        """
+        if labels and plan_read(self.rules, name)[0] not in labels:
+            self._where[name] = labels
+        else:
+            self._where.pop(name, None)
+
     def first(self, name: str, parts: Mapping[str, P], read: Callable[[P], T]) -> T:
         """The answer of the first member, in read order, that can give it.
 
@@ -44,7 +68,7 @@ class Members:
             StoreError: Nobody can; `most_telling` of what they said.
         """
         failed: dict[str, StoreError] = {}
-        for label in plan_read(self.rules, name):
+        for label in self.order(name):
             try:
                 answer = read(parts[label])
             except StoreError as e:
@@ -54,6 +78,40 @@ class Members:
                 return answer
         raise most_telling(failed)
 
+    def each(
+        self, labels: Iterable[str], call: Callable[[str], T]
+    ) -> tuple[dict[str, T], dict[str, Exception]]:
+        """Call all members at once: what they returned, and what they raised.
+
+        It returns when all have; a failure of one does not stop the others.
+        """
+        begun = {label: self._pool().submit(call, label) for label in labels}
+        results: dict[str, T] = {}
+        failed: dict[str, Exception] = {}
+        for label, future in begun.items():
+            error = future.exception()
+            if error is None:
+                results[label] = future.result()
+            elif isinstance(error, Exception):
+                failed[label] = error
+            else:
+                raise error
+        return results, failed
+
+    def close(self) -> None:
+        """End the threads; what they do is waited for."""
+        with self._lock:
+            threads, self._threads = self._threads, None
+        if threads:
+            threads.shutdown()
+
+    def _pool(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._threads is None:
+                calls = _CALLS_OF_ONE_MEMBER * len(self.stores)
+                self._threads = ThreadPoolExecutor(calls, "router")
+            return self._threads
+
     def _warn(self, name: str, label: str, failed: Mapping[str, StoreError]) -> None:
         """Sealed and absent copies are as it should be; others are not."""
         for other, error in failed.items():
@@ -62,6 +120,20 @@ class Members:
                     f"{name!r} was read from {label}, as {other} failed: {error}",
                     error.hint,
                 )
+
+
+def store_errors(failed: Mapping[str, Exception]) -> dict[str, StoreError]:
+    """What stores are to blame for.
+
+    Raises:
+        Exception: The first of `failed` that no store is to blame for.
+    """
+    blamed: dict[str, StoreError] = {}
+    for label, error in failed.items():
+        if not isinstance(error, StoreError):
+            raise error
+        blamed[label] = error
+    return blamed
 
 
 def most_telling(failed: Mapping[str, StoreError]) -> StoreError:

@@ -2,41 +2,58 @@
 
 Holds for all rules and names, and is checked in tests/property:
   * what a write plan may touch, the read plan and the delete plan cover
-  * a plan depends on the rules, the name and, for a write, the cursor only
+  * a plan depends on the rules, the name and, for a write, the loads only
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from tiered.archive.kinds import NATIVE_SAMPLES, SAMPLES
-from tiered.router.rules import Mode, OnFail, Rules
+from tiered.archive.kinds import NATIVE_SAMPLES, SAMPLES, Kind, kind_of
+from tiered.router.route import Mode, OnFail, Route
+from tiered.router.rules import Rules
+
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritePlan:
-    """Go through `targets` until `copies` have the object."""
+    """Put on `targets` until `copies` have the object."""
 
     targets: tuple[str, ...]
     copies: int
     """How many are wanted."""
     need: int
     """With fewer the put has failed; what is missing between is a debt."""
+    arbiter: bool = False
+    """Is the first target asked alone, before the others?  Then of two writers
+    that create one name at once, one gets it, as far as that member can tell."""
 
 
-def plan_write(rules: Rules, name: str, cursor: int = 0) -> WritePlan:
+def plan_write(
+    rules: Rules, name: str, loads: Mapping[str, int] = _NOTHING
+) -> WritePlan:
     """Where to put `name`.
 
     Args:
-        cursor: How many names of the same members were put before; only
-            striping looks at it.
+        loads: Bytes that each member took before, by label; only striping looks
+            at it: the member with the least for its weight is next.
     """
-    labels = tuple(m.label for m in rules.eligible(name))
-    go_on = rules.onfail is OnFail.CONTINUE
-    if rules.mode is Mode.MIRROR:
-        need = 1 if go_on else len(labels)
-        return WritePlan(targets=labels, copies=len(labels), need=need)
-    first = cursor % len(labels)
-    turned = labels[first:] + labels[:first]
-    return WritePlan(targets=turned if go_on else turned[:1], copies=1, need=1)
+    route = rules.route_of(name)
+    if route.mode is Mode.MIRROR:
+        return WritePlan(
+            targets=route.labels,
+            copies=route.copies,
+            need=route.need,
+            arbiter=kind_of(name) is Kind.MANIFEST,
+        )
+
+    def fill(label: str) -> float:
+        return loads.get(label, 0) / rules.member(label).weight
+
+    targets = tuple(sorted(route.labels, key=fill))
+    go_on = route.onfail is OnFail.CONTINUE
+    return WritePlan(targets=targets if go_on else targets[:1], copies=1, need=1)
 
 
 def plan_read(rules: Rules, name: str) -> tuple[str, ...]:
@@ -44,7 +61,10 @@ def plan_read(rules: Rules, name: str) -> tuple[str, ...]:
 
     The others follow because a rule may be younger than an object.
     """
-    first = tuple(m.label for m in rules.eligible(name))
+    route = rules.route_of(name)
+    first = route.reading
+    if not route.read_order:
+        first = tuple(sorted(first, key=lambda label: rules.member(label).cost))
     return first + tuple(label for label in rules.labels if label not in first)
 
 
@@ -59,10 +79,37 @@ def plan_survey(rules: Rules) -> tuple[frozenset[str], ...]:
     A group that is silent would make a kind of object look empty.  When
     striping each member is a group, as what it holds is nowhere else.
     """
-    if rules.mode is Mode.STRIPE:
+    if rules.mode is Mode.STRIPE and not rules.routes:
         return tuple(frozenset([label]) for label in rules.labels)
+    routes = _routes(rules)
+    groups = (group for route in routes for group in _groups(route))
+    return tuple(dict.fromkeys(groups))
+
+
+def is_writable(rules: Rules, silent: frozenset[str]) -> bool:
+    """Can objects of every kind be put while members are silent?"""
+    return all(
+        len(silent & {*route.labels}) <= _spare(route) for route in _routes(rules)
+    )
+
+
+def _spare(route: Route) -> int:
+    """How many of its members a put can do without."""
+    if route.mode is Mode.MIRROR:
+        return route.copies - route.need
+    return len(route.labels) - 1 if route.onfail is OnFail.CONTINUE else 0
+
+
+def _routes(rules: Rules) -> tuple[Route, ...]:
+    """All there are, and where names of each kind go that match none."""
     prefixes = {"", *(p for m in rules.members for p in m.prefixes)}
+    prefixes |= {p for route in rules.routes for p in route.match.prefixes}
     samples = (*SAMPLES.values(), *NATIVE_SAMPLES.values())
     names = (p + sample for p in sorted(prefixes) for sample in samples)
-    groups = (frozenset(m.label for m in rules.eligible(name)) for name in names)
-    return tuple(dict.fromkeys(groups))
+    return (*rules.routes, *(rules.route_of(name) for name in names))
+
+
+def _groups(route: Route) -> tuple[frozenset[str], ...]:
+    if route.mode is Mode.MIRROR:
+        return (frozenset(route.labels),)
+    return tuple(frozenset([label]) for label in route.labels)

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import BinaryIO
 
 from tiered.errors import NotFound, StoreError
-from tiered.router.members import Members, most_telling
-from tiered.router.plan import plan_read
+from tiered.router.members import Members, most_telling, store_errors
 from tiered.store import Entry, Ranges, Stat, Warmth
 
 _RANK = {Warmth.WARM: 0, Warmth.THAWING: 1, Warmth.COLD: 2}
@@ -26,14 +25,12 @@ class Reader:
         return self._members.first(name, stores, lambda store: store.get(name))
 
     def copies(self, name: str) -> tuple[str, ...]:
-        found: list[str] = []
-        failed: dict[str, StoreError] = {}
-        for label in plan_read(self._members.rules, name):
-            try:
-                if self._members.find(label, name):
-                    found.append(label)
-            except StoreError as e:
-                failed[label] = e
+        order = self._members.order(name)
+        entries, raised = self._members.each(
+            order, lambda label: self._members.find(label, name)
+        )
+        failed = store_errors(raised)
+        found = [label for label in order if entries.get(label)]
         if found:
             return self._warm_first(name, found)
         if failed:

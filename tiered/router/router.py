@@ -10,25 +10,26 @@ carry it out, and this file puts them together.
   thaw      of one copy; frost is that of the warmest one
   surveys   for reading on while a member is down
   copies    for a reader that found one copy damaged
+  group     the members one by one, and what they owe
 
 `stat` and `ranges` are there only if all members have them, as otherwise the
 answer would depend on where an object happens to lie.
 """
 
-from collections.abc import Callable, Mapping
-from typing import BinaryIO, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import BinaryIO
 
-from tiered.errors import StoreError
+from tiered.archive.kinds import Kind, kind_of
 from tiered.monitor import Monitor
-from tiered.router.members import Members, most_telling
+from tiered.router.ledger import Ledger, LedgerSettings
+from tiered.router.members import Members, most_telling, store_errors
 from tiered.router.read import Reader, RoutedRanges, RoutedStat
 from tiered.router.rules import Rules
 from tiered.router.thaw import RoutedThaw
 from tiered.router.view import View
-from tiered.router.write import Debt, Writer
-from tiered.store import Create, Entry, Extras, PutMode, Source, Store
-
-T = TypeVar("T")
+from tiered.router.write import Writer
+from tiered.store import Create, Debt, Entry, Extras, Homes, PutMode, Source, Store
+from tiered.upload import InMemory
 
 
 class Router:
@@ -37,6 +38,7 @@ class Router:
     Args:
         stores: By label, as in the rules; the router closes them.
         monitor: Hears of failed members that did not stop a call.
+        ledger: Where debts are kept; None: in memory only.
     """
 
     def __init__(
@@ -45,23 +47,34 @@ class Router:
         stores: Mapping[str, Store],
         monitor: Monitor,
         label: str = "multi",
+        ledger: LedgerSettings | None = None,
     ) -> None:
         self.label = label
         self._members = Members(rules, stores, monitor)
         self._view = View(self._members)
         self._reader = Reader(self._members)
-        self._writer = Writer(self._members)
+        self._ledger = Ledger(
+            ledger,
+            self._view,
+            monitor,
+            read=self.get,
+            write=lambda name, data: self._writer.put_anywhere(name, InMemory(data)),
+            delete=self.delete,
+        )
+        self._writer = Writer(self._members, self._ledger.owes)
         self.extras = self._offer()
 
     @property
     def debts(self) -> tuple[Debt, ...]:
-        """Copies that puts under onfail=continue missed, in this process."""
-        return self._writer.debts
+        """Copies that this run missed, or found to be missing."""
+        return self._ledger.own
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         return self._view.list(prefix)
 
     def put(self, name: str, source: Source, mode: PutMode) -> None:
+        if kind_of(name) is Kind.MANIFEST:
+            self._ledger.flush()  # a set is not whole before its debts are kept
         self._writer.put(name, source, mode)
 
     def get(self, name: str) -> BinaryIO:
@@ -71,8 +84,13 @@ class Router:
         self._writer.delete(name)
 
     def close(self) -> None:
-        """Close all members, also if one of them fails to."""
-        _on_all({label: s.close for label, s in self._members.stores.items()})
+        """Keep what is owed, and close all members, also if one fails to."""
+        self._ledger.flush()
+        stores = self._members.stores
+        _, raised = self._members.each(stores, lambda label: stores[label].close())
+        self._members.close()
+        if failed := store_errors(raised):
+            raise most_telling(failed)
 
     def _offer(self) -> Extras:
         members = self._members
@@ -86,32 +104,48 @@ class Router:
             thaw=RoutedThaw(members, thaws) if thaws else None,
             stat=RoutedStat(members, stats) if len(stats) == everybody else None,
             ranges=RoutedRanges(members, ranges) if len(ranges) == everybody else None,
-            create=_RoutedCreate(creates) if creates else None,
+            create=_RoutedCreate(members, creates) if creates else None,
             surveys=self._view,
             copies=self._reader,
+            group=_RoutedGroup(members, self._ledger),
         )
 
 
 class _RoutedCreate:
     """Makes the containers of all members that can be made by us."""
 
-    def __init__(self, creates: Mapping[str, Create]) -> None:
-        self._creates = creates
+    def __init__(self, members: Members, creates: Mapping[str, Create]) -> None:
+        self._members, self._creates = members, creates
 
     def create(self) -> bool:
         """True if any was made."""
-        return any(_on_all({label: c.create for label, c in self._creates.items()}))
+        made, raised = self._members.each(
+            self._creates, lambda label: self._creates[label].create()
+        )
+        if failed := store_errors(raised):
+            raise most_telling(failed)
+        return any(made.values())
 
 
-def _on_all(calls: Mapping[str, Callable[[], T]]) -> tuple[T, ...]:
-    """Call every one, also after one failed; then raise what was raised."""
-    results: list[T] = []
-    failed: dict[str, StoreError] = {}
-    for label, call in calls.items():
-        try:
-            results.append(call())
-        except StoreError as e:
-            failed[label] = e
-    if failed:
-        raise most_telling(failed)
-    return tuple(results)
+class _RoutedGroup:
+    """The members one by one."""
+
+    def __init__(self, members: Members, ledger: Ledger) -> None:
+        self._members, self._ledger = members, ledger
+
+    @property
+    def members(self) -> Mapping[str, Store]:
+        return self._members.stores
+
+    def homes(self, name: str) -> Homes:
+        route = self._members.rules.route_of(name)
+        return Homes(labels=route.labels, copies=route.copies)
+
+    def owe(self, debts: Iterable[Debt]) -> None:
+        self._ledger.add(debts)
+
+    def debts(self) -> tuple[Debt, ...]:
+        return self._ledger.read_all()
+
+    def settle(self, paid: Iterable[Debt]) -> None:
+        self._ledger.settle(paid)

@@ -2,17 +2,19 @@
 
 Placement of a name, the first that applies:
 
-  1. the members with a prefix that the name starts with  [as duplicity]
-  2. if any member has a tier: the members of the tier that the kind of the
+  1. the first route that matches it
+  2. the members with a prefix that the name starts with  [as duplicity]
+  3. if any member has a tier: the members of the tier that the kind of the
      name wants (volumes and copies of keys cold, all else hot), and those with
      neither prefixes nor tier
-  3. all members  [as duplicity]
+  4. all members  [as duplicity]
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from tiered.archive.kinds import kind_of
+from tiered.router.route import Mode, OnFail, Route
 
 
 class Tier(Enum):
@@ -22,23 +24,6 @@ class Tier(Enum):
     COLD = "cold"
 
 
-class Mode(Enum):
-    """What several members are for."""
-
-    STRIPE = "stripe"
-    """Each object lies on one of them."""
-    MIRROR = "mirror"
-    """Each object lies on all of them."""
-
-
-class OnFail(Enum):
-    """What a put does when a member fails."""
-
-    CONTINUE = "continue"
-    """Stripe: take the next one.  Mirror: one copy is enough for now."""
-    ABORT = "abort"
-
-
 @dataclass(frozen=True, slots=True)
 class Member:
     """One store of a router, as far as rules care."""
@@ -46,6 +31,10 @@ class Member:
     label: str
     prefixes: tuple[str, ...] = ()
     tier: Tier | None = None
+    weight: float = 1.0
+    """Its share of the bytes of a stripe, beside the weights of the others."""
+    cost: float = 0.0
+    """Of reading from it, in any unit: the cheapest is read first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +43,40 @@ class Rules:
 
     members: tuple[Member, ...]
     mode: Mode = Mode.STRIPE
+    """Of names that no route matches; so is `onfail`."""
     onfail: OnFail = OnFail.CONTINUE
+    routes: tuple[Route, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.members:
             raise ValueError("a router needs a member")
         if len(set(self.labels)) < len(self.members):
             raise ValueError(f"labels are not unique: {self.labels}")
+        for route in self.routes:
+            if not route.labels or not {*route.reading} <= {*self.labels}:
+                raise ValueError(f"route {route.name!r} has other members: {route}")
 
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(m.label for m in self.members)
 
+    def route_of(self, name: str) -> Route:
+        """What happens to `name`."""
+        for route in self.routes:
+            if route.match(name):
+                return route
+        members = self._by_prefix(name) or self._by_tier(name) or self.members
+        return Route(
+            labels=tuple(m.label for m in members), mode=self.mode, onfail=self.onfail
+        )
+
     def eligible(self, name: str) -> tuple[Member, ...]:
         """The members that `name` belongs to, by rank; never empty."""
-        return self._by_prefix(name) or self._by_tier(name) or self.members
+        labels = self.route_of(name).labels
+        return tuple(self.member(label) for label in labels)
+
+    def member(self, label: str) -> Member:
+        return next(m for m in self.members if m.label == label)
 
     def _by_prefix(self, name: str) -> tuple[Member, ...]:
         return tuple(m for m in self.members if name.startswith(m.prefixes))

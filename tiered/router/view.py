@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from threading import Lock
 
 from tiered.errors import StoreError
-from tiered.router.members import Members
-from tiered.router.plan import plan_read, plan_survey
-from tiered.router.rules import OnFail
+from tiered.router.members import Members, most_telling, store_errors
+from tiered.router.plan import is_writable, plan_read, plan_survey
 from tiered.store import Entry, Survey
 
 Listing = tuple[Entry, ...]
@@ -28,34 +27,40 @@ class View:
 
     def list(self, prefix: str = "") -> Listing:
         """The union; the error of any member that fails (R3)."""
-        stores = self._members.stores
-        return self._merged({label: s.list(prefix) for label, s in stores.items()})
+        listings, silent = self._ask(prefix)
+        if silent:
+            raise most_telling(silent)
+        return self._merged(listings)
 
     def survey(self, prefix: str = "") -> Survey:
-        listings: dict[str, Listing] = {}
-        silent: dict[str, StoreError] = {}
-        for label, store in self._members.stores.items():
-            try:
-                listings[label] = store.list(prefix)
-            except StoreError as e:
-                silent[label] = e
+        listings, silent = self._ask(prefix)
         for group in plan_survey(self._members.rules):
             if group <= silent.keys():
                 raise next(e for label, e in silent.items() if label in group)
-        rules = self._members.rules
         return Survey(
             entries=self._merged(listings),
             silent=silent,
-            writable=not silent or rules.onfail is OnFail.CONTINUE,
+            writable=is_writable(self._members.rules, frozenset(silent)),
         )
+
+    def _ask(self, prefix: str) -> tuple[dict[str, Listing], dict[str, StoreError]]:
+        stores = self._members.stores
+        listings, raised = self._members.each(
+            stores, lambda label: stores[label].list(prefix)
+        )
+        return listings, store_errors(raised)
 
     def _merged(self, listings: Mapping[str, Listing]) -> Listing:
         best: dict[str, tuple[str, Entry]] = {}
-        for label, listing in listings.items():
-            for entry in listing:
+        holders: dict[str, tuple[str, ...]] = {}
+        for label in self._members.rules.labels:
+            for entry in listings.get(label, ()):
                 other = best.setdefault(entry.name, (label, entry))
                 if _differ(other[1], entry):
                     best[entry.name] = self._better(other, (label, entry))
+                holders[entry.name] = (*holders.get(entry.name, ()), label)
+        for name, labels in holders.items():
+            self._members.saw(name, labels)
         return tuple(sorted(entry for _, entry in best.values()))
 
     def _better(

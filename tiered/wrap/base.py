@@ -51,6 +51,7 @@ class Wrapped:
             create=_Create(self, e.create) if e.create else None,
             surveys=_Surveys(self, e.surveys) if e.surveys else None,
             copies=_Copies(self, e.copies) if e.copies else None,
+            group=e.group,
         )
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:

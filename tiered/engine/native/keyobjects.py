@@ -8,18 +8,18 @@ A key object is at most 68 KiB and is read whole.  It is never cached: what is t
 away from the store must not open the archive from here.
 """
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
 from tiered.archive.filename import KeyName, Namer
 from tiered.codec.age.keys import MAX_KEY_OBJECT_BYTES
+from tiered.download import read_at_most
 from tiered.engine.context import Context
 from tiered.errors import AlreadyExists, Corrupt, Frozen, NotFound, StoreError
 from tiered.store import Entry, PutMode, Store, Warmth
+from tiered.upload import InMemory
 
 MAIN = "main"
 """The way in that a new archive has."""
@@ -59,7 +59,7 @@ class KeyObjects:
         found = False
         for get in self._copies(name):
             try:
-                data = _read(get())
+                data = read_at_most(get(), MAX_KEY_OBJECT_BYTES)
             except StoreError as e:
                 failed = e
                 continue
@@ -95,7 +95,7 @@ class KeyObjects:
             StoreError: One of them could not be written, or other bytes were read.
         """
         name = self._namer.key(way, generation)
-        source = _Bytes(data)
+        source = InMemory(data)
         self._store.put(name, source, PutMode.CREATE)
         copy = self._namer.key_copy(way, generation)
         try:
@@ -149,7 +149,7 @@ class KeyObjects:
         with suppress(NotFound, AlreadyExists):
             if key.is_copy and not self.is_warm(key.name):
                 return False
-            source = _Bytes(next(self.read(key.name)))
+            source = InMemory(next(self.read(key.name)))
             self._store.put(other(key.way, key.generation), source, PutMode.CREATE)
             return True
         return False
@@ -201,33 +201,3 @@ def without_copy(keys: Sequence[KeyName]) -> list[KeyName]:
     current = [k for k in keys if newest[k.way] == k.generation]
     ways = [k.way for k in current]
     return [k for k in current if ways.count(k.way) == 1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Bytes:
-    """A `tiered.store.Source` over bytes."""
-
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    @property
-    def md5(self) -> str:
-        import hashlib  # only for objects that are written
-
-        return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
-
-    def open(self) -> BinaryIO:
-        return io.BytesIO(self.data)
-
-
-def _read(stream: BinaryIO) -> bytes:
-    """One byte more than allowed at most: what is too long is refused unread."""
-    parts, missing = [], MAX_KEY_OBJECT_BYTES + 1
-    with stream:
-        while missing and (part := stream.read(missing)):
-            parts.append(part)
-            missing -= len(part)
-    return b"".join(parts)
