@@ -52,6 +52,9 @@ class Listening:
     def note(self, message: str) -> None:
         self.notes.append(message)
 
+    def info(self, message: str) -> None:
+        """Not kept."""
+
     def debug(self, message: str) -> None:
         """Not kept."""
 

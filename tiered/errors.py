@@ -30,8 +30,10 @@ person treats it differently.
         StoreMissing                              no such container or directory
         WrongPolicy                               the container is of another kind
         Unavailable                               wait and repeat
+          RateLimited                             ... as it is too much at once
         Frozen                                    cold object: plan a thaw
         Corrupt                                   not the bytes that were stored
+          UploadCorrupt                           ... right after they were sent
 """
 
 from enum import Enum
@@ -59,7 +61,8 @@ class TieredError(Exception):
 
     code: ClassVar[str] = "internal"
     exit_status: ClassVar[int] = 1
-    retry: ClassVar[Retry] = Retry.NEVER
+    retry: Retry = Retry.NEVER
+    """Of the class, unless who raises an error knows better."""
 
     def __init__(
         self,
@@ -213,6 +216,12 @@ class Unavailable(StoreError):
     retry = Retry.SOON
 
 
+class RateLimited(Unavailable):
+    """The store is well, and was asked too much at once."""
+
+    code = "rate-limited"
+
+
 class Frozen(StoreError):
     """The object is in cold storage and must be thawed before it is read."""
 
@@ -226,6 +235,13 @@ class Corrupt(StoreError):
 
     code = "object-corrupt"
     exit_status = 25
+
+
+class UploadCorrupt(Corrupt):
+    """The store kept something else than it was sent; sending again may help."""
+
+    code = "upload-corrupt"
+    retry = Retry.SOON
 
 
 class StoreMissing(StoreError):

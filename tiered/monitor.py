@@ -28,6 +28,9 @@ class Monitor(Protocol):
     def note(self, message: str) -> None:
         """One line about what happened, shown unless asked to be quiet."""
 
+    def info(self, message: str) -> None:
+        """One line for those who want to know more."""
+
     def debug(self, message: str) -> None:
         """One line for those who look for a fault."""
 
@@ -42,6 +45,9 @@ class SilentMonitor:
         """Drop it."""
 
     def note(self, message: str) -> None:
+        """Drop it."""
+
+    def info(self, message: str) -> None:
         """Drop it."""
 
     def debug(self, message: str) -> None:

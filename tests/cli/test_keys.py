@@ -54,8 +54,10 @@ def made(key: Say) -> Say:
 
 
 def document(result: Result) -> dict[str, object]:
+    """Without what the stores did, which every action tells."""
     found = json.loads(result.succeeded().out)
     assert isinstance(found, dict)
+    assert found.pop("stores")
     return found
 
 

@@ -4,20 +4,15 @@ import dataclasses
 import io
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import pytest
 
-from tests.unit.broken import Cheating, Digesting, Script, cutting, file, read, retrying
-from tiered.errors import (
-    AlreadyExists,
-    Corrupt,
-    Denied,
-    NotFound,
-    Unavailable,
-)
+from tests.unit.broken import cutting, file, retrying
+from tiered.errors import AlreadyExists, NotFound, Unavailable
 from tiered.store import Entry, Extras, Frost, PutMode, Source, Store, Survey
 from tiered.testing.clocks import JumpingClock
 from tiered.testing.cold import ColdSettings, ColdStore
@@ -26,15 +21,29 @@ from tiered.testing.sources import BytesSource
 from tiered.wrap.base import Wrapped
 from tiered.wrap.limit import Limited
 from tiered.wrap.meter import Metered
+from tiered.wrap.readonly import ReadOnly
 from tiered.wrap.record import Recorded
+from tiered.wrap.throttle import Paces, Throttled, byte_bucket, request_bucket
+from tiered.wrap.usage import MoneyClass
 from tiered.wrap.verify import Verified
 
 T = TypeVar("T")
 
 
+def throttled(inner: Store) -> Throttled:
+    """At a million bytes and a hundred calls a second, which take no time here."""
+    clock = JumpingClock()
+    paces = Paces(
+        upload=(byte_bucket(1e6, clock), byte_bucket(2e6, clock)),
+        download=(byte_bucket(1e6, clock),),
+        requests=(request_bucket(100, clock),),
+    )
+    return Throttled(inner, paces)
+
+
 def usual(inner: Store) -> Wrapped:
-    """All of them, in the order that `tiered.wrap.retry` asks for."""
-    return retrying(Limited(Verified(Metered(inner)), calls=4))
+    """All of them, in the order that `tiered.assemble.wrapping` has them."""
+    return retrying(Limited(Verified(throttled(Metered(inner))), calls=4))
 
 
 WRAPPERS: dict[str, Callable[[Store], Wrapped]] = {
@@ -43,6 +52,7 @@ WRAPPERS: dict[str, Callable[[Store], Wrapped]] = {
     "meter": Metered,
     "record": Recorded,
     "verify": Verified,
+    "throttle": throttled,
     "usual": usual,
 }
 for_every_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
@@ -61,6 +71,38 @@ def test_contract(
     check(Rig(store=wrap(inner), wait=clock.sleep_s))
 
 
+class WrittenBeside(Wrapped):
+    """A store that is read through `reader`, and changed behind its back."""
+
+    def __init__(self, inner: Store, reader: Store) -> None:
+        super().__init__(inner)
+        self.reader = reader
+
+    @property
+    def extras(self) -> Extras:
+        seen, real = self.reader.extras, self.inner.extras
+        return dataclasses.replace(seen, thaw=real.thaw, create=real.create)
+
+    def list(self, prefix: str = "") -> tuple[Entry, ...]:
+        return self.reader.list(prefix)
+
+    def get(self, name: str) -> BinaryIO:
+        return self.reader.get(name)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("cold", [False, True], ids=["file", "cold"])
+def test_contract_of_what_is_read_only(
+    check: Check, tmp_path: Path, cold: bool
+) -> None:
+    clock = JumpingClock()
+    inner: Store = file(tmp_path / "store")
+    if cold:
+        inner = ColdStore(inner, ColdSettings(states=tmp_path / "states"), clock)
+    store = WrittenBeside(inner, ReadOnly(inner, "--read-only"))
+    check(Rig(store=store, wait=clock.sleep_s))
+
+
 class Everything:
     """Every capability at once; every call goes to `calls`."""
 
@@ -68,7 +110,8 @@ class Everything:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        every = {f.name: self for f in dataclasses.fields(Extras)}
+        # Any: whatever a capability asks for, it is here, or is not called
+        every: dict[str, Any] = {f.name: self for f in dataclasses.fields(Extras)}
         self.extras = Extras(**every)
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
@@ -227,8 +270,75 @@ class TestMetered:
         assert store.extras.thaw
         store.extras.thaw.thaw(iter(["a", "b"]))
         store.extras.thaw.thaw(["c"])
-        assert store.usage.thaws == 3
+        assert store.usage.thaws == {"": 3}
         assert store.usage.calls["thaw"] == 2
+        assert store.usage.requests[MoneyClass.THAW] == 3
+
+    def test_thaws_are_told_apart_by_what_they_cost(self, tmp_path: Path) -> None:
+        class Bulk(Everything):
+            tier = "Bulk"
+
+        store = Metered(Bulk())
+        assert store.extras.thaw
+        store.extras.thaw.thaw(["a", "b"])
+        assert store.usage.thaws == {"Bulk": 2}
+
+    def test_sorts_requests_as_they_are_billed(self, tmp_path: Path) -> None:
+        store = Metered(file(tmp_path))
+        assert store.extras.stat
+        store.put("o", BytesSource(b"x"), PutMode.CREATE)
+        store.list()
+        store.extras.stat.stat("o")
+        store.get("o").close()
+        store.delete("o")
+        assert store.usage.requests == {
+            MoneyClass.WRITE: 2,
+            MoneyClass.READ: 2,
+            MoneyClass.FREE: 1,
+            MoneyClass.THAW: 0,
+        }
+
+    def test_every_verb_has_its_money_class(self, tmp_path: Path) -> None:
+        """A new capability must not be forgotten on the bill."""
+        store = Metered(Everything())
+        extras = store.extras
+        assert extras.thaw
+        assert extras.ranges
+        assert extras.stat
+        assert extras.create
+        assert extras.surveys
+        assert extras.copies
+        calls: list[Callable[[], object]] = [
+            store.list,
+            lambda: store.put("n", BytesSource(b""), PutMode.CREATE),
+            lambda: store.get("n"),
+            lambda: store.delete("n"),
+            lambda: extras.thaw and extras.thaw.frost(["n"]),
+            partial(extras.thaw.thaw, ["n"]),
+            lambda: extras.ranges and extras.ranges.get_range("n", 0, 1),
+            lambda: extras.stat and extras.stat.stat("n"),
+            extras.create.create,
+            extras.surveys.survey,
+            lambda: extras.copies and extras.copies.copies("n"),
+            lambda: extras.copies and extras.copies.get_copy("n", "a"),
+        ]
+        for call in calls:
+            call()
+        assert sum(store.usage.requests.values()) == len(calls)
+
+    def test_removals_where_they_may_be_billed(self, tmp_path: Path) -> None:
+        settings = ColdSettings(states=tmp_path / "states")
+        cold = ColdStore(file(tmp_path / "s"), settings, JumpingClock())
+        for store, expected in (
+            (Metered(cold), 2),
+            (Metered(file(tmp_path / "hot")), 0),
+        ):
+            store.put("a", BytesSource(b"x"), PutMode.CREATE)
+            store.put("a", BytesSource(b"xy"), PutMode.REPLACE)
+            store.delete("a")
+            with pytest.raises(NotFound):
+                store.delete("a")
+            assert store.usage.cold_removals == expected
 
     def test_a_value_taken_before_does_not_change(self, tmp_path: Path) -> None:
         store = Metered(file(tmp_path))
@@ -256,7 +366,7 @@ def test_recorded_writes_every_call_down(tmp_path: Path) -> None:
     assert not store.calls
 
 
-@pytest.mark.parametrize("key", ["retry", "limit", "meter", "usual"])
+@pytest.mark.parametrize("key", ["retry", "limit", "meter", "throttle", "usual"])
 def test_a_wrapped_stream_is_read_like_any_other(key: str, tmp_path: Path) -> None:
     store = WRAPPERS[key](file(tmp_path))
     store.put("o", BytesSource(b"one\ntwo\nthree"), PutMode.CREATE)
@@ -288,65 +398,3 @@ def test_a_counted_upload_can_be_wound_back(tmp_path: Path) -> None:
     store = Metered(Rewinding(file(tmp_path)))
     store.put("o", BytesSource(b"0123456789"), PutMode.CREATE)
     assert store.usage.sent_bytes == 14
-
-
-class TestVerified:
-    def test_a_short_object_is_noticed_and_deleted(self, tmp_path: Path) -> None:
-        store = Verified(Cheating(file(tmp_path), keep=3))
-        with pytest.raises(Corrupt, match="stored 3 of 10 bytes") as caught:
-            store.put("o", BytesSource(b"0123456789"), PutMode.CREATE)
-        assert "It was deleted." in caught.value.hint
-        assert store.list() == ()
-
-    def test_a_replaced_object_is_not_deleted(self, tmp_path: Path) -> None:
-        store = Verified(Cheating(file(tmp_path), keep=3))
-        with pytest.raises(Corrupt, match="stored 3 of 10 bytes") as caught:
-            store.put("o", BytesSource(b"0123456789"), PutMode.REPLACE)
-        assert "still there" in caught.value.hint
-        assert [e.size for e in store.list()] == [3]
-
-    def test_an_object_of_another_is_not_deleted(self, tmp_path: Path) -> None:
-        store = Verified(Cheating(file(tmp_path), keep=3))
-        store.inner.put("o", BytesSource(b"old"), PutMode.CREATE)
-        with pytest.raises(AlreadyExists):
-            store.put("o", BytesSource(b"0123456789"), PutMode.CREATE)
-        assert read(store) == b"old"
-
-    def test_other_bytes_of_the_same_size_are_noticed(self, tmp_path: Path) -> None:
-        store = Verified(Digesting(file(tmp_path)))
-        with pytest.raises(Corrupt, match="stored other bytes: MD5 0000"):
-            store.put("o", BytesSource(b"x"), PutMode.CREATE)
-
-    def test_a_lost_object_is_noticed(self, tmp_path: Path) -> None:
-        class Losing(Wrapped):
-            def put(self, name: str, source: Source, mode: PutMode) -> None:
-                """Keep nothing."""
-
-        with pytest.raises(Corrupt, match="is not there after its upload"):
-            Verified(Losing(file(tmp_path))).put("o", BytesSource(b"x"), PutMode.CREATE)
-
-    def test_a_bad_object_that_cannot_be_deleted_is_told(self, tmp_path: Path) -> None:
-        stuck = Script(file(tmp_path), "delete", [Denied("no")])
-        with pytest.raises(Corrupt) as caught:
-            Verified(Cheating(stuck, keep=0)).put(
-                "o", BytesSource(b"x"), PutMode.CREATE
-            )
-        assert "still there" in caught.value.hint
-
-    def test_a_store_without_stat_is_believed(self, tmp_path: Path) -> None:
-        inner = cutting(tmp_path, 0, 0, "stat")
-        Verified(Cheating(inner, keep=1)).put("x", BytesSource(b"xy"), PutMode.CREATE)
-        assert Entry("x", 1) in inner.list()
-
-    def test_one_stat_a_put(self, tmp_path: Path) -> None:
-        inner = Recorded(file(tmp_path))
-        Verified(inner).put("o", BytesSource(b"x"), PutMode.CREATE)
-        assert inner.calls == (("put", "o"), ("stat", "o"))
-
-    def test_a_truncated_upload_is_not_taken_for_a_lost_answer(
-        self, tmp_path: Path
-    ) -> None:
-        with pytest.raises(Corrupt):
-            usual(Cheating(file(tmp_path), keep=1)).put(
-                "o", BytesSource(b"xyz"), PutMode.CREATE
-            )

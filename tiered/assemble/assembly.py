@@ -10,7 +10,6 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from tiered.archive.style import Style
 from tiered.assemble.archive_id import cache_folder
 from tiered.assemble.keys import KeyOptions, Passphrases, envelopes
 from tiered.assemble.stores import Environment, Wanted, open_backend
+from tiered.assemble.wrapping import Wrapping
 from tiered.catalogue.cache import Cache
 from tiered.clock import Clock, PinnedClock, RehearsalClock, SystemClock
 from tiered.codec.codec import Codec
@@ -27,12 +27,8 @@ from tiered.errors import ConfigError
 from tiered.monitor import Monitor
 from tiered.secret import Secret
 from tiered.store import Store
-from tiered.units import format_bytes
 from tiered.url import StoreUrl, parse_url
-from tiered.wrap.meter import Metered
-from tiered.wrap.patience import RetryPolicy
-from tiered.wrap.retry import Retrying
-from tiered.wrap.verify import Verified
+from tiered.wrap.usage import Usage, usage_line
 
 if TYPE_CHECKING:  # they take long to load, and most actions need few of them
     from tiered.codec.gnupg import Gnupg
@@ -63,7 +59,7 @@ class Assembly:
         self.clock = self._make_clock()
         self._contexts: dict[str, Context] = {}
         self._routers: list[Router] = []
-        self._metered: list[Metered] = []
+        self._wrapping = Wrapping(options, self.clock)
         self._keyrings: dict[str, Keyring] = {}
         self._passphrases = Passphrases(options, environment, monitor)
         self.keys = KeyOptions(options, self._passphrases, monitor)
@@ -78,8 +74,8 @@ class Assembly:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for store in self._metered:
-            self._monitor.debug(_usage_line(store))
+        for name, usage in self.usage().items():
+            self._monitor.info(usage_line(name, usage))
         for context in self._contexts.values():
             context.store.close()
 
@@ -139,6 +135,10 @@ class Assembly:
     def missed(self) -> Mapping[str, int]:
         """How many copies each store missed in this run."""
         return Counter(debt.label for router in self._routers for debt in router.debts)
+
+    def usage(self) -> Mapping[str, Usage]:
+        """What each store did until this moment, by its name."""
+        return self._wrapping.usage()
 
     def write_codec(self) -> Codec:
         """How new objects are wrapped: encrypted unless told otherwise."""
@@ -254,20 +254,15 @@ class Assembly:
         """A member's own `env` counts more than the process's, for it alone."""
         return Wanted(
             url=url,
+            name=member.label,
             env={**self._environment, **member.env},
             tier=member.tier,
             options=member.options,
         )
 
     def _wrapped(self, wanted: Wanted) -> Store:
-        """Retry outermost: a call that waits for its next attempt holds nothing."""
-        policy = RetryPolicy(
-            attempts=self._options.num_retries,
-            longest_wait_s=self._options.retry_delay_s,
-        )
-        store = Metered(open_backend(wanted, self._options, self.clock))
-        self._metered.append(store)
-        return Retrying(Verified(store), policy, self.clock, Random())
+        backend = open_backend(wanted, self._options, self.clock)
+        return self._wrapping.around(backend, wanted.options, wanted.name)
 
     def real_path(self, text: str) -> bytes:
         """Where a path of the command line leads, links followed."""
@@ -298,14 +293,3 @@ class Assembly:
         )
         gnupg.prepare()
         return gnupg
-
-
-def _usage_line(store: Metered) -> str:
-    """What a run cost at one store: requests, bytes, thaws."""
-    usage = store.usage
-    calls = ", ".join(f"{count} {verb}" for verb, count in sorted(usage.calls.items()))
-    return (
-        f"{store.label}: {calls or 'no call'}; "
-        f"{format_bytes(usage.sent_bytes)} sent, "
-        f"{format_bytes(usage.received_bytes)} received, {usage.thaws} thawed"
-    )

@@ -27,6 +27,8 @@ class Wanted:
     env: Environment
     tier: "Tier | None" = None
     options: Mapping[str, object]
+    name: str | None = None
+    """In a config."""
 
 
 def open_backend(wanted: Wanted, options: Namespace, clock: Clock) -> Store:

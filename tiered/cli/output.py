@@ -11,7 +11,7 @@ from tiered.units import format_bytes, format_duration
 _EVERY_S = 0.2
 _EVERY_S_WITHOUT_TERMINAL = 2.0
 
-WARNING, NOTICE, DEBUG = 2, 3, 9
+WARNING, NOTICE, INFO, DEBUG = 2, 3, 5, 9
 
 
 class Terminal:
@@ -37,6 +37,10 @@ class Terminal:
     def note(self, message: str) -> None:
         if self._verbosity >= NOTICE:
             self._write(f"tiered: {message}")
+
+    def info(self, message: str) -> None:
+        if self._verbosity >= INFO:
+            self._write(f"tiered: info: {message}")
 
     def debug(self, message: str) -> None:
         if self._verbosity >= DEBUG:

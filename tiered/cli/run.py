@@ -1,5 +1,6 @@
 """What every action is given, and how it shows its result."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tiered.archive.times import parse_time
@@ -7,6 +8,7 @@ from tiered.assemble import Assembly
 from tiered.cli.output import show_json, show_lines
 from tiered.cli.parser import CommandLine
 from tiered.errors import UsageError
+from tiered.wrap.usage import usage_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,14 @@ class Run:
                 "20261121T073000Z.",
             ) from e
 
-    def show(self, lines: list[str], document: object) -> None:
-        """The result on stdout: as lines, or as JSON if that was asked for."""
+    def show(self, lines: list[str], document: Mapping[str, object]) -> None:
+        """The result on stdout: as lines, or as JSON if that was asked for.
+
+        The JSON has what each store did until then under `stores`.
+        """
         if self.line.options.json:
-            show_json(document)
+            usage = self.assembly.usage().items()
+            stores = {name: usage_document(each) for name, each in usage}
+            show_json({**document, "stores": stores})
         else:
             show_lines(lines)

@@ -101,6 +101,10 @@ def _sentences(error: "ValidationError") -> Iterable[str]:
         return [_unknown_key(at, key, known) for key in found if key not in known]
     if error.validator == "required":
         return [f"{at}: {key!r} is missing" for key in rule if key not in found]
+    if error.validator == "pattern":
+        shown = cast(Mapping[str, Any], error.schema).get("examples")
+        if shown:
+            return [f"{at}: must look like {shown[0]!r}"]
     return [f"{at}: {_wanted(str(error.validator), rule, found)}"]
 
 

@@ -1,5 +1,6 @@
 """Options of stores and of the program gpg."""
 
+from tiered.settings.limits import byte_rate, request_rate
 from tiered.settings.option import Option, flag, seconds, whole_number
 
 STORES = (
@@ -26,6 +27,41 @@ STORES = (
         convert=seconds,
         metavar="SECONDS",
         help="longest silence of a store (default 30)",
+    ),
+    Option(
+        names=("--limit-upload",),
+        dest="limit_upload",
+        convert=byte_rate,
+        metavar="RATE",
+        help="send no more bytes a second to all stores together, such as 500K, 20M "
+        "or 1.5G, in units of 1024 (ours)",
+    ),
+    Option(
+        names=("--limit-download",),
+        dest="limit_download",
+        convert=byte_rate,
+        metavar="RATE",
+        help="receive no more bytes a second from all stores together (ours)",
+    ),
+    Option(
+        names=("--limit-requests",),
+        dest="limit_requests",
+        convert=request_rate,
+        metavar="NUMBER",
+        help="begin no more requests a second at each store; 0.5 is one in two "
+        "seconds (ours)",
+    ),
+    Option(
+        names=("--limit-connections",),
+        dest="limit_connections",
+        convert=whole_number,
+        metavar="COUNT",
+        help="no more requests at a time at each store (ours)",
+    ),
+    flag(
+        "--read-only",
+        dest="read_only",
+        help="refuse whatever would change a store: write, delete, thaw, create (ours)",
     ),
     Option(
         names=("--gpg-binary",),

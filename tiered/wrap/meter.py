@@ -1,33 +1,25 @@
-"""Count what costs: calls, bytes over the line, thaws that were asked for."""
+"""Count what costs: calls, bytes over the line, thaws, early deletions."""
 
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from threading import Lock
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
 
 from tiered.errors import TieredError
-from tiered.store import Extras, Frost, Linkable, PutMode, Source, Store, Thaw
-from tiered.wrap.stream import OpenStream, Relay, Streaming
+from tiered.store import Extras, Frost, PutMode, Source, Store, Thaw
+from tiered.wrap.stream import OpenStream, Relay, Streaming, Tapped
+from tiered.wrap.usage import Usage
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What a store was asked to do until some moment."""
+@runtime_checkable
+class _Tier(Protocol):
+    """A thaw that asks for a retrieval tier, which has a price of its own."""
 
-    calls: Mapping[str, int]
-    """By verb; extras count under the name of their method."""
-    failures: Mapping[str, int]
-    """By verb; a get whose stream fails later is a failure, too."""
-    sent_bytes: int
-    """Read from the sources of puts, failed attempts included."""
-    received_bytes: int
-    """Read from streams and ranges, whether or not anybody needed them."""
-    thaws: int
-    """Names in all thaw calls that succeeded."""
+    @property
+    def tier(self) -> str: ...
 
 
 class Metered(Streaming):
@@ -39,6 +31,7 @@ class Metered(Streaming):
         self._calls: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._sums: Counter[str] = Counter()
+        self._thaws: Counter[str] = Counter()
 
     @property
     def usage(self) -> Usage:
@@ -48,14 +41,18 @@ class Metered(Streaming):
                 failures=dict(self._failures),
                 sent_bytes=self._sums["sent"],
                 received_bytes=self._sums["received"],
-                thaws=self._sums["thaws"],
+                thaws=dict(self._thaws),
+                cold_removals=self._sums["cold_removals"],
             )
 
     @property
     def extras(self) -> Extras:
         extras = super().extras
         if extras.thaw:
-            extras = dataclasses.replace(extras, thaw=_CountedThaw(self, extras.thaw))
+            inner = self.inner.extras.thaw
+            tier = inner.tier if isinstance(inner, _Tier) else ""
+            counted = _CountedThaw(self, extras.thaw, tier)
+            extras = dataclasses.replace(extras, thaw=counted)
         return extras
 
     def around(self, verb: str, name: str, run: Callable[[], T]) -> T:
@@ -76,11 +73,25 @@ class Metered(Streaming):
 
     def put(self, name: str, source: Source, mode: PutMode) -> None:
         super().put(name, _CountedSource(source, self), mode)
+        if mode is PutMode.REPLACE:
+            self._count_removal()
+
+    def delete(self, name: str) -> None:
+        super().delete(name)
+        self._count_removal()
 
     def count(self, what: str, amount: int) -> None:
-        """Add to one of the sums "sent", "received" and "thaws"."""
+        """Add to one of the sums "sent", "received" and "cold_removals"."""
         with self._lock:
             self._sums[what] += amount
+
+    def count_thaws(self, tier: str, amount: int) -> None:
+        with self._lock:
+            self._thaws[tier] += amount
+
+    def _count_removal(self) -> None:
+        if self.inner.extras.thaw:
+            self.count("cold_removals", 1)
 
     def count_failure(self, verb: str) -> None:
         with self._lock:
@@ -105,27 +116,17 @@ class _Counted(Relay):
         return piece
 
 
-class _CountedSource:
-    """A source whose streams are counted."""
+class _CountedSource(Tapped):
+    """A source whose bytes are counted, those that are linked as well."""
 
     def __init__(self, inner: Source, meter: Metered) -> None:
-        self._inner, self._meter = inner, meter
-
-    @property
-    def size(self) -> int:
-        return self._inner.size
-
-    @property
-    def md5(self) -> str | None:
-        return self._inner.md5
-
-    def open(self) -> BinaryIO:
-        return _Counted(self._inner.open(), self._meter, "put", "sent").as_binary()
+        super().__init__(
+            inner, lambda stream: _Counted(stream, meter, "put", "sent").as_binary()
+        )
+        self._meter = meter
 
     def link(self, folder: int, name: str) -> bool:
-        if not isinstance(self._inner, Linkable):
-            return False
-        is_linked = self._inner.link(folder, name)
+        is_linked = super().link(folder, name)
         if is_linked:
             self._meter.count("sent", self.size)
         return is_linked
@@ -134,8 +135,8 @@ class _CountedSource:
 class _CountedThaw:
     """A thaw that counts the names it was asked for."""
 
-    def __init__(self, meter: Metered, inner: Thaw) -> None:
-        self._meter, self._inner = meter, inner
+    def __init__(self, meter: Metered, inner: Thaw, tier: str) -> None:
+        self._meter, self._inner, self._tier = meter, inner, tier
 
     def frost(self, names: Iterable[str]) -> Mapping[str, Frost]:
         return self._inner.frost(names)
@@ -143,4 +144,4 @@ class _CountedThaw:
     def thaw(self, names: Iterable[str]) -> None:
         wanted = tuple(names)
         self._inner.thaw(wanted)
-        self._meter.count("thaws", len(wanted))
+        self._meter.count_thaws(self._tier, len(wanted))

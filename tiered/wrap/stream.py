@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from tiered.store import Copies, Extras
+from tiered.store import Copies, Extras, Linkable, Source
 from tiered.wrap.base import Wrapped
 
 if TYPE_CHECKING:
@@ -64,6 +64,30 @@ class Relay(io.RawIOBase):
                 self.inner.close()
             finally:
                 super().close()
+
+
+class Tapped:
+    """A source whose streams go through `tap`.
+
+    A source that is linked instead of being read does not: no byte moves.
+    """
+
+    def __init__(self, inner: Source, tap: Callable[[BinaryIO], BinaryIO]) -> None:
+        self.inner, self._tap = inner, tap
+
+    @property
+    def size(self) -> int:
+        return self.inner.size
+
+    @property
+    def md5(self) -> str | None:
+        return self.inner.md5
+
+    def open(self) -> BinaryIO:
+        return self._tap(self.inner.open())
+
+    def link(self, folder: int, name: str) -> bool:
+        return isinstance(self.inner, Linkable) and self.inner.link(folder, name)
 
 
 class Streaming(Wrapped, ABC):

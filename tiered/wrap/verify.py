@@ -6,10 +6,16 @@ upload; found at the restore, it costs the backup.
 
 What is compared: the size, and the MD5 where both sides know it.  A store
 without `stat` is not checked, for a listing may be older than the put (R2).
+
+A bad object that was created by this put is deleted, so that the put can be
+repeated, unless it lies in cold storage: most providers bill each deletion there
+as if the object had stayed for months.  Then nothing is repeated, and a person
+decides.  Limit: classes that need no thaw and have a least time all the same
+(STANDARD_IA) count as warm.
 """
 
-from tiered.errors import Corrupt, NotFound, StoreError
-from tiered.store import Entry, PutMode, Source
+from tiered.errors import NotFound, Retry, StoreError, UploadCorrupt
+from tiered.store import Entry, PutMode, Source, Warmth
 from tiered.wrap.base import Wrapped
 
 
@@ -33,9 +39,8 @@ class Verified(Wrapped):
         """As the contract says.
 
         Raises:
-            Corrupt: The store kept something else.  With CREATE the bad object
-                has been deleted, as it was ours alone; with REPLACE it stays,
-                as deleting it would not bring back the old one.
+            UploadCorrupt: The store kept something else, or nothing.  `retry` says
+                whether the same put can be made again.
         """
         super().put(name, source, mode)
         stat = self.inner.extras.stat
@@ -44,7 +49,7 @@ class Verified(Wrapped):
         try:
             entry = stat.stat(name)
         except NotFound as e:
-            raise Corrupt(
+            raise UploadCorrupt(
                 f"{self.label}: {name!r} is not there after its upload",
                 hint="Check the health of the store, then run the command again.",
                 name=name,
@@ -53,15 +58,30 @@ class Verified(Wrapped):
             self._refuse(entry, source, mode)
 
     def _refuse(self, entry: Entry, source: Source, mode: PutMode) -> None:
-        deleted = mode is PutMode.CREATE and self._delete(entry.name)
-        state = "It was deleted" if deleted else "The bad object is still there"
-        raise Corrupt(
+        is_cold = self._is_cold(entry.name)
+        is_removed = mode is PutMode.CREATE and not is_cold and self._delete(entry.name)
+        state = "It was deleted" if is_removed else "The bad object is still there"
+        if is_cold:
+            state += ", in cold storage, where deleting it early may cost money"
+        error = UploadCorrupt(
             f"{self.label}: {entry.name!r}: {_difference(entry, source)}",
             hint=f"{state}. Check space and health of the store, then run again.",
             name=entry.name,
             stored_bytes=entry.size,
             sent_bytes=source.size,
         )
+        if not is_removed and (is_cold or mode is PutMode.CREATE):
+            error.retry = Retry.NEVER  # the name is taken, or replacing it costs
+        raise error
+
+    def _is_cold(self, name: str) -> bool:
+        """Also if the store does not say."""
+        if (thaw := self.inner.extras.thaw) is None:
+            return False
+        try:
+            return thaw.frost([name])[name].warmth is not Warmth.WARM
+        except StoreError:
+            return True
 
     def _delete(self, name: str) -> bool:
         try:

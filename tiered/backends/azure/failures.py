@@ -3,6 +3,8 @@
 Facts:
   * each error has a code in the header x-ms-error-code, also where there is no
     body [learn.microsoft.com, "Status and error codes"]
+  * 503 ServerBusy means that the account or the blob has reached its limit of
+    requests or bytes  [the same, "Blob service error codes"]
 
 No message holds what the server wrote.
 """
@@ -21,11 +23,13 @@ from tiered.errors import (
     Frozen,
     Full,
     NotFound,
+    RateLimited,
     StoreError,
     StoreMissing,
     TieredError,
     Unavailable,
 )
+from tiered.retry_after import RATE_HINT, retry_after_s
 
 _KEY_HINT = "Check AZURE_CONNECTION_STRING: account and key."
 _NET_HINT = "Check the network, proxies and the endpoint in AZURE_CONNECTION_STRING."
@@ -45,6 +49,7 @@ _BY_CODE: Final[dict[str, Kind]] = {
     "AuthorizationFailure": (Denied, f"This key may not do that here. {_KEY_HINT}"),
     "AccountIsDisabled": (Denied, "The account is disabled."),
     "InvalidResourceName": (ConfigError, _NAME_HINT),
+    "ServerBusy": (RateLimited, RATE_HINT),
     "Md5Mismatch": (Unavailable, ""),
     "AccountSizeLimitExceeded": (Full, "Raise the limit of the account."),
 }
@@ -53,7 +58,7 @@ _BY_STATUS: Final[dict[int, Kind]] = {
     403: (Denied, "This key may not do that here."),
     404: (NotFound, ""),
     408: (Unavailable, ""),
-    429: (Unavailable, ""),
+    429: (RateLimited, RATE_HINT),
 }
 
 
@@ -90,7 +95,6 @@ def _of_answer(error: azure.HttpResponseError, what: str) -> TieredError:
         return Unavailable(f"{what}: the answer was cut", hint=_NET_HINT)
     later: Kind = (Unavailable, "") if status >= 500 else (StoreError, "")
     kind, hint = _BY_CODE.get(code) or _BY_STATUS.get(status, later)
-    after = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
-    wait_s = float(after) if after.isdecimal() else None
+    wait_s = retry_after_s(getattr(error.response, "headers", None))
     said = f"{what}: the server answered {status} {code}".rstrip()
     return kind(said, hint=hint, wait_s=wait_s, status=status, azure_code=code)

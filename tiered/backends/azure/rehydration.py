@@ -11,6 +11,7 @@ Facts [learn.microsoft.com, "Blob rehydration from the archive tier"]:
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from typing import Final
 
 from azure.storage.blob import BlobProperties, ContainerClient, StandardBlobTier
 
@@ -26,6 +27,9 @@ Guard = Callable[[str, str], AbstractContextManager[None]]
 
 class Rehydration:
     """A `tiered.store.Thaw` over one container."""
+
+    tier: Final = "Standard"
+    """The priority: that of a request which names none."""
 
     def __init__(
         self, container: ContainerClient, blobs: Blobs, prefix: str, guard: Guard

@@ -23,11 +23,13 @@ from tiered.errors import (
     Frozen,
     Full,
     NotFound,
+    RateLimited,
     StoreError,
     StoreMissing,
     TieredError,
     Unavailable,
 )
+from tiered.retry_after import RATE_HINT, retry_after_s
 
 _KEY_HINT = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 _ROLE_HINT = "This key may not do that here: check its policy and the bucket's."
@@ -66,7 +68,11 @@ _BY_CODE: Final[dict[str, Kind]] = {
     "XAmzContentSHA256Mismatch": (Unavailable, ""),
     "IncompleteBody": (Unavailable, ""),
     "RequestTimeout": (Unavailable, ""),
-    "SlowDown": (Unavailable, ""),
+    "SlowDown": (RateLimited, RATE_HINT),
+    "Throttling": (RateLimited, RATE_HINT),
+    "ThrottlingException": (RateLimited, RATE_HINT),
+    "RequestLimitExceeded": (RateLimited, RATE_HINT),
+    "TooManyRequests": (RateLimited, RATE_HINT),
 }
 
 _BY_STATUS: Final[dict[int, Kind]] = {
@@ -76,7 +82,7 @@ _BY_STATUS: Final[dict[int, Kind]] = {
     404: (NotFound, ""),
     408: (Unavailable, ""),
     412: (AlreadyExists, ""),
-    429: (Unavailable, ""),
+    429: (RateLimited, RATE_HINT),
     501: (StoreError, "This server lacks something that tiered needs."),
     507: (Full, "Raise the quota, or move the archive."),
 }
@@ -108,8 +114,7 @@ def _of_answer(e: boto.ClientError, what: str, verb: str) -> TieredError:
     status = metadata.get("HTTPStatusCode", 0)
     later = (Unavailable, "") if status >= 500 else (StoreError, "")
     kind, hint = _BY_CODE.get(code) or _BY_STATUS.get(status, later)
-    after = metadata.get("HTTPHeaders", {}).get("retry-after", "")
-    wait_s = float(after) if after.isdecimal() else None
+    wait_s = retry_after_s(metadata.get("HTTPHeaders"))
     name = "" if code.isdecimal() else code  # of a HEAD: the status once more
     said = f"{what}: the server answered {status} {name}".rstrip()
     return kind(said, hint=hint, wait_s=wait_s, status=status, s3_code=code, verb=verb)

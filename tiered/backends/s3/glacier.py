@@ -22,6 +22,11 @@ class GlacierThaw:
     def __init__(self, bucket: Bucket, label: str) -> None:
         self._bucket, self._label = bucket, label
 
+    @property
+    def tier(self) -> str:
+        """The retrieval tier that is asked for; empty: there is none."""
+        return self._bucket.settings.thaw_tier or ""
+
     def frost(self, names: Iterable[str]) -> Mapping[str, Frost]:
         """From one listing; where it does not tell, from a HEAD of each."""
         wanted = sorted({check_name(name) for name in names})

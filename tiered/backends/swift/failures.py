@@ -12,7 +12,7 @@ Facts:
 No message holds a URL, a token or a header that was sent.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,12 +28,15 @@ from tiered.errors import (
     Denied,
     Full,
     NotFound,
+    RateLimited,
     StoreError,
     TieredError,
     Unavailable,
 )
+from tiered.retry_after import RATE_HINT, retry_after_s
 
-_AGAIN_STATUSES = (408, 409, 422, 429, 498, 499)
+_AGAIN_STATUSES = (408, 409, 422, 499)
+_RATE_STATUSES = (429, 498)
 _TLS_HINT = "Check the clock, the certificate of the server and the CA bundle."
 _NET_HINT = "Check the network, the name of the server and proxies."
 
@@ -83,6 +86,8 @@ class Failures:
                 return AlreadyExists, ""
             case 413 | 507:
                 return Full, "Raise the quota, or move the archive."
+            case _ if status in _RATE_STATUSES:
+                return RateLimited, RATE_HINT
             case _ if status in _AGAIN_STATUSES or status >= 500:
                 return Unavailable, ""
         return StoreError, ""
@@ -116,11 +121,6 @@ class Failures:
             ):
                 said = f"{what}: {host} answered {e.http_status}"
                 headers = getattr(e.response, "headers", None)
-                return Unavailable(said, wait_s=retry_after_s(headers))
+                kind_of = RateLimited if e.http_status == 429 else Unavailable
+                return kind_of(said, wait_s=retry_after_s(headers))
         return StoreError(f"{what} at {host}: {type(e).__name__}")
-
-
-def retry_after_s(headers: Mapping[str, str] | None) -> float | None:
-    """Seconds in `Retry-After`; a date there is ignored."""
-    text = (headers or {}).get("Retry-After", "")
-    return float(text) if text.isdecimal() else None

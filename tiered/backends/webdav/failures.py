@@ -16,10 +16,12 @@ from tiered.errors import (
     Denied,
     Full,
     NotFound,
+    RateLimited,
     StoreError,
     TieredError,
     Unavailable,
 )
+from tiered.retry_after import RATE_HINT, retry_after_s
 
 _LOGIN_HINT = (
     "Check the user in the URL and the password (BACKEND_PASSWORD or FTP_PASSWORD)."
@@ -42,7 +44,7 @@ _BY_STATUS: Final[dict[int, Kind]] = {
     413: (StoreError, "The server limits uploads: raise that, or lower --volsize."),
     423: (Unavailable, "Somebody holds a lock on it."),
     425: (Unavailable, ""),
-    429: (Unavailable, ""),
+    429: (RateLimited, RATE_HINT),
     501: (StoreError, "Is this the URL of a WebDAV folder?"),
     507: (Full, "Raise the quota, or free space on the server."),
 }
@@ -75,7 +77,6 @@ def of_answer(answer: requests.Response, what: str) -> TieredError:
     if 300 <= status < 400:
         later = ConfigError, "Check the URL: http or https, and the folder."
     kind, hint = _BY_STATUS.get(status, later)
-    after = answer.headers.get("Retry-After", "")
-    wait_s = float(after) if after.isdecimal() else None
+    wait_s = retry_after_s(answer.headers)
     said = f"{what}: the server answered {status}"
     return kind(said, hint=hint, wait_s=wait_s, status=status)
