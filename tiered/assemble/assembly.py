@@ -8,12 +8,13 @@ import os
 import tempfile
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tiered.archive.filename import Namer, Prefixes
+from tiered.archive.kinds import Kind
 from tiered.archive.style import Style
 from tiered.assemble.archive_id import cache_folder
 from tiered.assemble.keys import KeyOptions, Passphrases, envelopes
@@ -31,6 +32,8 @@ from tiered.url import StoreUrl, parse_url
 from tiered.wrap.usage import Usage, usage_line
 
 if TYPE_CHECKING:  # they take long to load, and most actions need few of them
+    from tiered.assemble.each import Each
+    from tiered.assemble.references import References
     from tiered.codec.gnupg import Gnupg
     from tiered.engine.duplicity_set import DuplicitySettings
     from tiered.engine.native.backup import NativeSettings
@@ -38,7 +41,7 @@ if TYPE_CHECKING:  # they take long to load, and most actions need few of them
     from tiered.engine.place import PlaceSettings
     from tiered.engine.scan import OwnerNames
     from tiered.router.router import Router
-    from tiered.settings.multi import MemberConfig
+    from tiered.settings.members import MemberConfig
 
 _LEAST_WAITING_BYTES = 8 << 20
 
@@ -55,7 +58,7 @@ class Assembly:
         self, options: Namespace, environment: Environment, monitor: Monitor
     ) -> None:
         self._options, self._environment = options, environment
-        self._monitor = monitor
+        self._monitor = self.monitor = monitor
         self.clock = self._make_clock()
         self._contexts: dict[str, Context] = {}
         self._routers: list[Router] = []
@@ -90,16 +93,7 @@ class Assembly:
             options = self._options
             self._contexts[url] = Context(
                 store=self._open(parsed),
-                namer=Namer(
-                    Prefixes(
-                        everything=options.prefix,
-                        archive=options.prefix_archive,
-                        manifest=options.prefix_manifest,
-                        signature=options.prefix_signature,
-                        index=options.prefix_index,
-                        key=options.prefix_key,
-                    )
-                ),
+                namer=Namer(self._prefixes()),
                 codec_for=self._codec_for,
                 envelope_for=envelopes(lambda: self.keyring(url)),
                 cache=Cache(cache_folder(parsed, options, self._environment)),
@@ -109,6 +103,17 @@ class Assembly:
                 encrypted=self.keys.is_encrypted(self._environment),
             )
         return self._contexts[url]
+
+    def each(self, url: str) -> "Iterator[Each]":
+        """Every store behind `url`, to be looked at alone; the caller closes them.
+
+        Raises:
+            ConfigError: The URL, or the config it names, is wrong.
+        """
+        from tiered.assemble.each import open_each
+
+        wanted = self._each_wanted(parse_url(url))
+        return open_each(wanted, self._options, self.clock, self._wrapping)
 
     def keyring(self, url: str, *, told: bool = True) -> "Keyring":
         """The keys of the archive at `url`; made once.
@@ -234,31 +239,59 @@ class Assembly:
             clock = PinnedClock(clock, options.current_time)
         return clock
 
+    def _prefixes(self) -> Prefixes:
+        options = self._options
+        return Prefixes(
+            everything=options.prefix,
+            archive=options.prefix_archive,
+            manifest=options.prefix_manifest,
+            signature=options.prefix_signature,
+            index=options.prefix_index,
+            key=options.prefix_key,
+        )
+
     def _open(self, url: StoreUrl) -> Store:
         if url.scheme != "multi":
             wanted = Wanted(url=url, env=self._environment, options={})
             return self._wrapped(wanted)
+        from tiered.archive.debts import debts_name
+        from tiered.assemble.references import References
+        from tiered.router.ledger import LedgerSettings
         from tiered.router.router import Router
         from tiered.settings.multi import load_multi
+        from tiered.wrap.breaker import Breaker
 
         config = load_multi(url)
+        references = References(self._environment, self._monitor)
         stores = {
-            m.label: self._wrapped(self._member(config.url_of(m), m))
+            m.label: Breaker(
+                self._wrapped(_wanted(config.url_of(m), m, references)), self.clock
+            )
             for m in config.members
         }
-        router = Router(config.rules, stores, self._monitor, label=url.label)
+        prefix = self._prefixes().of(Kind.MANIFEST)
+        name = debts_name(prefix, int(self.clock.time_s()), os.urandom(4).hex())
+        router = Router(
+            config.rules,
+            stores,
+            self._monitor,
+            label=url.label,
+            ledger=LedgerSettings(name=name, clock=self.clock),
+        )
         self._routers.append(router)
         return router
 
-    def _member(self, url: StoreUrl, member: "MemberConfig") -> Wanted:
-        """A member's own `env` counts more than the process's, for it alone."""
-        return Wanted(
-            url=url,
-            name=member.label,
-            env={**self._environment, **member.env},
-            tier=member.tier,
-            options=member.options,
-        )
+    def _each_wanted(self, url: StoreUrl) -> "Iterator[tuple[str, Wanted]]":
+        if url.scheme != "multi":
+            yield url.label, Wanted(url=url, env=self._environment, options={})
+            return
+        from tiered.assemble.references import References
+        from tiered.settings.multi import load_multi
+
+        config = load_multi(url)
+        references = References(self._environment, self._monitor)
+        for m in config.members:
+            yield m.label, _wanted(config.url_of(m), m, references)
 
     def _wrapped(self, wanted: Wanted) -> Store:
         backend = open_backend(wanted, self._options, self.clock)
@@ -293,3 +326,13 @@ class Assembly:
         )
         gnupg.prepare()
         return gnupg
+
+
+def _wanted(url: StoreUrl, member: "MemberConfig", references: "References") -> Wanted:
+    return Wanted(
+        url=url,
+        name=member.label,
+        env=references.environment_of(member),
+        tier=member.tier,
+        options=member.options,
+    )

@@ -56,17 +56,27 @@ def _text(path: Path) -> str:
 
 def _parse(path: Path, text: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except json.JSONDecodeError as e:
         place = f"{path}:{e.lineno}:{e.colno}: not JSON: {e.msg}"
     except _RepeatedKeyError as e:
         place = f"{path}: key {e.args[0]!r} appears twice in one object"
+    except _NotANumberError as e:
+        place = f"{path}: not JSON: {e.args[0]} is no number"
     # raised here, as the caught error holds the whole text, passwords included
     raise ConfigError(place, hint="Correct the file at that place.")
 
 
 class _RepeatedKeyError(ValueError):
     """One of the two values would be lost in silence."""
+
+
+class _NotANumberError(ValueError):
+    """NaN or an infinity: each comparison with a limit would pass."""
+
+
+def _refuse(word: str) -> None:
+    raise _NotANumberError(word)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -119,17 +129,31 @@ def _wanted(validator: str, rule: Any, found: Any) -> str:
             return "must not be empty"
         case "pattern":
             return f"must match {rule}"
+        case "uniqueItems":
+            return "must not name one twice"
+        case "minimum":
+            return f"must be {rule} or more"
+        case "exclusiveMinimum":
+            return f"must be more than {rule}"
+        case "maximum":
+            return f"must be {rule} or less"
+        case "oneOf":
+            return f"needs either {' or '.join(repr(r['required'][0]) for r in rule)}"
         case _:
             return f"breaks the rule {validator!r} of the schema"
 
 
 def _unknown_key(at: str, key: str, known: Iterable[str]) -> str:
-    near = get_close_matches(key, known, n=1)
-    guess = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{at}.{key}: unknown key{guess}"
+    return f"{at}.{key}: unknown key{guess(key, known)}"
+
+
+def guess(word: str, known: Iterable[str]) -> str:
+    """What may have been meant, for the end of a message; "" if nothing is near."""
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _place(path: Iterable[str | int]) -> str:
     """`[1].env[0].value`; "document" for the whole."""
     steps = [f"[{p}]" if isinstance(p, int) else f".{p}" for p in path]
-    return "".join(steps) or "document"
+    return "".join(steps).removeprefix(".") or "document"
