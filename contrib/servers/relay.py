@@ -4,7 +4,9 @@ A filter is a function from `Request` to `Answer`; `ask` is what it asks the ser
 behind it with.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -56,14 +58,30 @@ def ask(port: int, request: Request) -> Answer:
         connection.close()
 
 
+class _Server(ThreadingHTTPServer):
+    """One thread for each connection."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 def serve(port: int, answer: Callable[[Request], Answer]) -> None:
-    """On 127.0.0.1, one thread for each connection, until the process ends."""
+    """On 127.0.0.1, until the process ends."""
+    _Server(("127.0.0.1", port), _handler(answer)).serve_forever()
 
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 128
-        daemon_threads = True
 
-    Server(("127.0.0.1", port), _handler(answer)).serve_forever()
+@contextmanager
+def serving(answer: Callable[[Request], Answer]) -> Iterator[int]:
+    """On a free port of 127.0.0.1, which it yields, until the end of the block."""
+    server = _Server(("127.0.0.1", 0), _handler(answer))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def _handler(answer: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler]:
@@ -81,20 +99,20 @@ def _handler(answer: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler
             self.send(answer(Request(self.command, self.path, headers, body)))
 
         def send(self, found: Answer) -> None:
-            skipped = ["transfer-encoding", "connection", "keep-alive"]
-            if self.command != "HEAD":
-                skipped.append("content-length")
+            told = {name.lower(): value for name, value in found.headers}
+            has_body = self.command != "HEAD"
+            if has_body:
+                told["content-length"] = str(len(found.body))
             self.send_response_only(found.status)
-            for name, value in found.headers:
-                if name.lower() not in skipped:
-                    self.send_header(name, value)
-            if self.command != "HEAD":
-                self.send_header("Content-Length", str(len(found.body)))
+            for name in told.keys() - {"transfer-encoding", "connection", "keep-alive"}:
+                self.send_header(name, told[name])
+            if "date" not in told:
+                self.send_header("date", self.date_time_string())
             self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(found.body)
+            self.wfile.write(found.body if has_body else b"")
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
+        do_PROPFIND = do_MKCOL = do_MOVE = handle_one
 
         def log_message(self, *_: object) -> None:
             """Quiet."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tiered.clock import Clock
 from tiered.errors import Retry, TieredError
+from tiered.units import format_count, format_duration
 
 if TYPE_CHECKING:  # 20 ms that a store which answers does not need
     import tenacity
@@ -80,9 +81,15 @@ class Patience:
         except TieredError as e:
             made = next(attempts) - 1
             if made > 1 or _is_worth_repeating(e):
-                spent_s = self._clock.now_s() - start_s
-                e.add_note(f"gave up after {made} attempts in {spent_s:.0f} s")
+                e.add_note(self._farewell(made, self._clock.now_s() - start_s, e))
             raise
+
+    def _farewell(self, made: int, spent_s: float, error: TieredError) -> str:
+        said = f"gave up after {format_count(made, 'attempt')} in {spent_s:.0f} s"
+        if (error.wait_s or 0.0) > self._policy.total_s - spent_s:
+            wait = format_duration(error.wait_s or 0.0)
+            said += f", as it asks to be left alone for {wait}"
+        return said
 
     def _wait_s(self, state: "tenacity.RetryCallState") -> float:
         doubled_s = self._policy.first_wait_s * 2.0 ** (state.attempt_number - 1)

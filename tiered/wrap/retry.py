@@ -1,13 +1,9 @@
 """Repeat what can succeed soon.  Nothing else in tiered repeats calls.
 
-Order of the wrappers around one store, outermost first:
-
-    Retrying(Limited(Verified(Metered(store))))
-
-  * Retrying is outside Limited, so a call that waits for its next attempt
-    holds no slot, and outside Metered, so that every attempt is counted
-  * Verified is inside Limited, so that an upload and its check are one call,
-    and inside Retrying, so that a check that gets no answer is repeated
+Retrying is outside Limited, so a call that waits for its next attempt holds no
+slot; outside Verified, so that a check that gets no answer is repeated with its
+upload; and outside Throttled and Metered, so that every attempt is paid for and
+counted  (`tiered.assemble.wrapping` puts them together).
 
 A call may have taken effect although its answer was lost.  So when a repeated
 CREATE finds the name taken by the same size (and checksum, where both sides

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from tiered.backends.swift.connection import SwiftConnection
 from tiered.backends.swift.container import Container, Headers, Row, SwiftSettings
 from tiered.download import Receiving, buffered
-from tiered.errors import AlreadyExists, StoreError, Unavailable
+from tiered.errors import AlreadyExists, RateLimited, StoreError, Unavailable
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
 
@@ -55,6 +55,8 @@ class SwiftStore:
         headers = {"If-None-Match": "*"} if create else {}
         try:
             upload = self._container.put(check_name(name), source, headers)
+        except RateLimited:
+            raise  # nothing was taken, and more requests are not wanted now
         except Unavailable as e:
             if create and self._is_taken(name, source):
                 raise AlreadyExists(f"{self.label}: {name!r} is there") from e
