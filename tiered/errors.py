@@ -14,6 +14,7 @@ person treats it differently.
       ConfigError       the user asked for something impossible
         UsageError      ... on the command line
       MissingDependency a program or library that must be installed
+      ConfigDoubtful    it can be used, and probably not all of it is meant
       SourceError       what is being backed up cannot be read
       TargetError       where files are restored to cannot be used
       SomeSkipped       the run finished, but not every file was handled
@@ -23,12 +24,14 @@ person treats it differently.
       EncryptionFailed  the encryption program itself failed
       Locked            another process works on the same archive
       ScratchError      the temporary or cache directory cannot be used
+      CopiesDiffer      copies are missing or wrong; the archive can be read
       ListingDoubtful   a listing contradicts what is known; nothing was touched
       Interrupted       the user pressed Ctrl-C
       StoreError        a store failed; the parent of all below
         NotFound, AlreadyExists, Denied, Full     a person or the plan must act
         StoreMissing                              no such container or directory
         WrongPolicy                               the container is of another kind
+        RulesBroken                               it does not do what stores must do
         Unavailable                               wait and repeat
           RateLimited                             ... as it is too much at once
         Frozen                                    cold object: plan a thaw
@@ -89,6 +92,13 @@ class UsageError(ConfigError):
     """The command line is not one that tiered understands."""
 
     code = "usage-invalid"
+
+
+class ConfigDoubtful(TieredError):
+    """A config was checked: it can be used, and something in it is doubtful."""
+
+    code = "config-doubtful"
+    exit_status = 7
 
 
 class SomeSkipped(TieredError):
@@ -166,6 +176,13 @@ class ListingDoubtful(TieredError):
 
     code = "listing-doubtful"
     exit_status = 32
+
+
+class CopiesDiffer(TieredError):
+    """Stores do not hold what they should; as far as is known nothing is lost."""
+
+    code = "copies-differ"
+    exit_status = 34
 
 
 class Interrupted(TieredError):
@@ -256,3 +273,10 @@ class WrongPolicy(StoreError):
 
     code = "store-policy"
     exit_status = 27
+
+
+class RulesBroken(StoreError):
+    """A store was checked, and does not keep the rules that backups rest on."""
+
+    code = "rules-broken"
+    exit_status = 28

@@ -154,6 +154,8 @@ class Survey:
     """Label of each member that failed, with its error."""
     writable: bool
     """Can objects be put while these members are silent?  What they miss is owed."""
+    listings: Mapping[str, tuple[Entry, ...]]
+    """What each member that answered lists, by label."""
 
 
 class Surveys(Protocol):
@@ -225,7 +227,8 @@ class Group(Protocol):
     def members(self) -> Mapping[str, "Store"]:
         """By label.  Whoever writes to one of them tells `owe` or `settle`."""
 
-    def homes(self, name: str) -> Homes: ...
+    def homes(self, name: str, without: str | None = None) -> Homes:
+        """Where the copies of `name` belong, or would without one member."""
 
     def owe(self, debts: Iterable[Debt]) -> None:
         """Keep them where every machine sees them."""

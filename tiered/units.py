@@ -24,6 +24,6 @@ def format_duration(seconds: float) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
-def format_count(number: int, noun: str) -> str:
-    """`1 volume`, `2 volumes`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def format_count(number: int, noun: str, plural: str = "") -> str:
+    """`1 volume`, `2 volumes`; `plural` is for nouns that do not just get an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

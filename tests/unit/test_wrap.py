@@ -145,7 +145,7 @@ class Everything:
         return self._called("create", True)
 
     def survey(self, prefix: str = "") -> Survey:
-        return self._called("survey", Survey((), {}, writable=True))
+        return self._called("survey", Survey((), {}, writable=True, listings={}))
 
     def copies(self, name: str) -> tuple[str, ...]:
         return self._called("copies", ("a",))

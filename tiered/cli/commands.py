@@ -10,11 +10,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tiered.archive.paths import split_path
+from tiered.cli.config_command import CONFIG_COMMANDS
+from tiered.cli.copies_commands import COPIES_COMMANDS
 from tiered.cli.key_commands import KEY_COMMANDS
 from tiered.cli.output import show_json, show_lines
 from tiered.cli.rebuild_command import rebuild
 from tiered.cli.report import backup_report, restore_plan, status_report
 from tiered.cli.run import Run
+from tiered.cli.store_command import STORE_COMMANDS
 from tiered.engine.inventory import Purpose, take_inventory
 from tiered.errors import ArchiveDamaged, SomeSkipped
 from tiered.units import format_count
@@ -119,8 +122,14 @@ def restore(run: Run) -> None:
 def show_status(run: Run) -> None:
     from tiered.engine.status import read_status
 
-    status = read_status(run.assembly.context(run.line.words[0]))
+    context = run.assembly.context(run.line.words[0])
+    status = read_status(context)
     lines, document = status_report(status)
+    if status.members:
+        from tiered.cli.copies_report import members_report
+
+        more, members = members_report(status.members, context.clock.time_s())
+        lines, document = lines + more, document | members
     run.show(lines, document)
     if status.doubt and not run.line.options.accept_loss:
         raise status.doubt
@@ -173,7 +182,10 @@ def remove_older_than(run: Run) -> None:
 
 
 COMMANDS: dict[str, Callable[[Run], None]] = {
+    **CONFIG_COMMANDS,
+    **COPIES_COMMANDS,
     **KEY_COMMANDS,
+    **STORE_COMMANDS,
     "full": back_up,
     "incremental": back_up,
     "backup": back_up,

@@ -25,6 +25,12 @@ class ActionForm:
     words: tuple[str, ...]
     help: str
     aliases: tuple[str, ...] = ()
+    more: str = ""
+    """What may follow these words; empty: nothing."""
+
+    @property
+    def usage(self) -> str:
+        return " ".join([self.name, *self.words, *([self.more] if self.more else [])])
 
 
 ACTIONS = (
@@ -42,14 +48,27 @@ ACTIONS = (
     ActionForm("cleanup", ("URL",), "delete what nothing reads", ("cl",)),
     ActionForm("remove-older-than", ("TIME", "URL"), "delete old chains", ("ro",)),
     ActionForm("rebuild", ("URL",), "make lost hot objects again"),
+    ActionForm("scrub", ("URL",), "compare the copies of all stores"),
+    ActionForm("repair", ("URL",), "make copies that are missing or wrong"),
+    ActionForm("copy", ("URL", "URL"), "copy an archive to another store"),
+    ActionForm("add-store", ("NAME", "URL"), "bring a store of the config up to date"),
+    ActionForm("drop-store", ("NAME", "URL"), "make a store of the config dispensable"),
     ActionForm("key init", ("URL",), "make the key of a new archive"),
     ActionForm("key list", ("URL",), "who can open the archive"),
     ActionForm("key add", ("URL",), "let someone else open it"),
     ActionForm("key rotate", ("URL",), "change a passphrase or key"),
     ActionForm("key revoke", ("URL",), "take a way in away"),
     ActionForm("key export", ("URL",), "print the recovery sheet"),
+    ActionForm("store check", ("URL",), "try a store out: its rules and its speed"),
+    ActionForm(
+        "config check",
+        ("CONFIG",),
+        "where each type of object would go, and what is doubtful",
+        more="[mode=… onfail=… subpath=…]",
+    ),
 )
 _BY_WORD = {word: a for a in ACTIONS for word in (a.name, *a.aliases)}
+_OF_TWO_WORDS = {a.name.partition(" ")[0] for a in ACTIONS if " " in a.name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +105,18 @@ def parse_command_line(arguments: Sequence[str]) -> CommandLine:
     words: list[str] = list(options.words)
     if not words:
         raise UsageError("nothing to do", hint="`tiered --help` lists the actions.")
-    if words[0] == "key":
+    if words[0] in _OF_TWO_WORDS:
         words = _joined(words)
     action = _BY_WORD.get(words[0])
     if action:
         words = words[1:]
     else:
         action = _implied(words)
-    if len(words) != len(action.words):
+    extra = len(words) - len(action.words)
+    if extra < 0 or (extra > 0 and not action.more):
         raise UsageError(
             f"{action.name} takes {' and '.join(action.words)}, not {len(words)} words",
-            hint=f"Write: tiered {action.name} {' '.join(action.words)}",
+            hint=f"Write: tiered {action.usage}",
         )
     _check_urls(action, words)
     return CommandLine(action.name, tuple(words), options)
@@ -104,7 +124,7 @@ def parse_command_line(arguments: Sequence[str]) -> CommandLine:
 
 def make_parser() -> argparse.ArgumentParser:
     """The argparse parser of all options."""
-    lines = [f"  {a.name} {' '.join(a.words)}" for a in ACTIONS]
+    lines = [f"  {a.usage}" for a in ACTIONS]
     width = max(map(len, lines)) + 2
     shown = [f"{x:{width}}{a.help}" for x, a in zip(lines, ACTIONS, strict=True)]
     parser = _Parser(
@@ -153,13 +173,15 @@ def _converter(option: Option) -> Callable[[str], object]:
 
 
 def _joined(words: Sequence[str]) -> list[str]:
-    """`key` and the word behind it are one action."""
+    """`key` or `store`, and the word behind it, are one action."""
     joined = [" ".join(words[:2]), *words[2:]]
     if joined[0] not in _BY_WORD:
-        actions = (w.removeprefix("key ") for w in _BY_WORD if w.startswith("key "))
+        first = f"{words[0]} "
+        actions = [w.removeprefix(first) for w in _BY_WORD if w.startswith(first)]
+        one = "one of " if len(actions) > 1 else ""
         raise UsageError(
-            f"key is followed by one of {', '.join(actions)}",
-            hint="A folder of this name is ./key.",
+            f"{words[0]} is followed by {one}{', '.join(actions)}",
+            hint=f"A folder of this name is ./{words[0]}.",
         )
     return joined
 
@@ -187,12 +209,12 @@ def _implied(words: Sequence[str]) -> ActionForm:
 
 
 def _check_urls(action: ActionForm, words: Sequence[str]) -> None:
-    for form, word in zip(action.words, words, strict=True):
-        if (form == "URL") != looks_like_url(word):
+    for form, word in zip(action.words, words, strict=False):
+        if form != "CONFIG" and (form == "URL") != looks_like_url(word):
             what = "a URL, such as file:///srv/backup" if form == "URL" else "a path"
             raise UsageError(
                 f"{action.name} expects {what} as its {form}",
-                hint=f"Write: tiered {action.name} {' '.join(action.words)}",
+                hint=f"Write: tiered {action.usage}",
             )
 
 

@@ -1,6 +1,6 @@
 """What is in the archive: a listing, believed only after it was checked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 
 from tiered.archive.collection import Collection, collect
@@ -9,7 +9,7 @@ from tiered.archive.kinds import Kind, kind_of
 from tiered.engine.context import Context
 from tiered.engine.trust import check_listing
 from tiered.errors import ListingDoubtful, NotFound
-from tiered.store import Entry, Stat
+from tiered.store import Entry, Stat, Survey
 from tiered.units import format_count
 
 
@@ -33,7 +33,11 @@ def read_seen(context: Context) -> frozenset[SetId]:
 
 
 def take_inventory(
-    context: Context, purpose: Purpose, *, accept_loss: bool = False
+    context: Context,
+    purpose: Purpose,
+    *,
+    accept_loss: bool = False,
+    tell: Callable[[Survey], object] = lambda _: None,
 ) -> Collection:
     """List the archive and check the listing.
 
@@ -41,6 +45,7 @@ def take_inventory(
         context: The archive.
         purpose: What the listing is good enough for.
         accept_loss: Believe the listing in any case, and forget the rest.
+        tell: Called with what each member said, if the store has members.
 
     Raises:
         ListingDoubtful: See `tiered.engine.trust`.  The cache is untouched.
@@ -48,7 +53,7 @@ def take_inventory(
 
     Cost: One listing of each store; no object is read.
     """
-    entries, silent = _entries(context, purpose)
+    entries, silent = _entries(context, purpose, tell)
     collection = collect(entries, context.namer)
     if not collection.sizes:
         _look_for_others(context, entries)
@@ -140,12 +145,15 @@ def _is_there(stat: Stat, name: str) -> bool:
     return True
 
 
-def _entries(context: Context, purpose: Purpose) -> tuple[tuple[Entry, ...], str]:
+def _entries(
+    context: Context, purpose: Purpose, tell: Callable[[Survey], object]
+) -> tuple[tuple[Entry, ...], str]:
     """The listing, and who was silent, as text."""
     surveys = context.store.extras.surveys
     if purpose is Purpose.DELETE or surveys is None:
         return context.store.list(), ""
     survey = surveys.survey()
+    tell(survey)
     if purpose is Purpose.ADD and not survey.writable:
         raise next(iter(survey.silent.values()))
     for label, error in survey.silent.items():

@@ -7,8 +7,10 @@ from tiered.archive.collection import BackupSet, Collection
 from tiered.archive.filename import KeyName, SetId
 from tiered.archive.style import Style
 from tiered.engine.context import Context
+from tiered.engine.copies.look import Holding, holding
 from tiered.engine.inventory import Purpose, find_doubt, take_inventory
 from tiered.errors import ListingDoubtful
+from tiered.store import Debt, Survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,18 @@ class SetStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembersStatus:
+    """The stores of a router."""
+
+    holdings: Mapping[str, Holding]
+    """What each has of archives, by label."""
+    silent: tuple[str, ...]
+    """Who did not answer."""
+    debts: tuple[Debt, ...]
+    """Copies that are owed, as far as runs kept it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The whole archive."""
 
@@ -49,6 +63,8 @@ class Status:
     """Key objects that are listed, and their copies."""
     doubt: ListingDoubtful | None
     """Why nothing should be built on this, if so."""
+    members: MembersStatus | None
+    """If the store has some."""
 
     @property
     def damaged(self) -> tuple[SetStatus, ...]:
@@ -67,8 +83,14 @@ class Status:
 
 
 def read_status(context: Context) -> Status:
-    """One listing of each store; no object is read."""
-    collection = take_inventory(context, Purpose.READ, accept_loss=True)
+    """What listings tell, and the debts that are kept.
+
+    Cost: One listing of each store; of objects only those that keep debts are read.
+    """
+    told: list[Survey] = []
+    collection = take_inventory(
+        context, Purpose.READ, accept_loss=True, tell=told.append
+    )
     known = context.cache.volumes()
     return Status(
         chains=tuple(
@@ -79,6 +101,16 @@ def read_status(context: Context) -> Status:
         incomplete=tuple(_status(collection, s, known) for s in collection.incomplete),
         keys=collection.keys,
         doubt=find_doubt(context, collection),
+        members=_members(context, told[-1]) if told else None,
+    )
+
+
+def _members(context: Context, survey: Survey) -> MembersStatus:
+    group = context.store.extras.group
+    return MembersStatus(
+        holdings={label: holding(found) for label, found in survey.listings.items()},
+        silent=tuple(survey.silent),
+        debts=group.debts() if group else (),
     )
 
 

@@ -1,6 +1,6 @@
 """What happens to a group of names: where their copies go, and how many count."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 
@@ -78,3 +78,11 @@ class Route:
         """Its members, in the order in which they are asked."""
         rest = tuple(label for label in self.labels if label not in self.read_order)
         return self.read_order + rest
+
+    def without(self, label: str) -> "Route":
+        """The same route without one of its members."""
+        return replace(
+            self,
+            labels=tuple(k for k in self.labels if k != label),
+            read_order=tuple(k for k in self.read_order if k != label),
+        )

@@ -132,13 +132,19 @@ class _RoutedGroup:
 
     def __init__(self, members: Members, ledger: Ledger) -> None:
         self._members, self._ledger = members, ledger
+        self._without: dict[str, Rules] = {}
 
     @property
     def members(self) -> Mapping[str, Store]:
         return self._members.stores
 
-    def homes(self, name: str) -> Homes:
-        route = self._members.rules.route_of(name)
+    def homes(self, name: str, without: str | None = None) -> Homes:
+        rules = self._members.rules
+        if without is not None:
+            if without not in self._without:
+                self._without[without] = rules.without(without)
+            rules = self._without[without]
+        route = rules.route_of(name)
         return Homes(labels=route.labels, copies=route.copies)
 
     def owe(self, debts: Iterable[Debt]) -> None:

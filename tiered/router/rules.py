@@ -75,6 +75,19 @@ class Rules:
         labels = self.route_of(name).labels
         return tuple(self.member(label) for label in labels)
 
+    def without(self, label: str) -> "Rules":
+        """The same rules for a router that lost a member.
+
+        Raises:
+            ValueError: Some route, or all, would have no member.
+        """
+        return Rules(
+            tuple(m for m in self.members if m.label != label),
+            self.mode,
+            self.onfail,
+            routes=tuple(route.without(label) for route in self.routes),
+        )
+
     def member(self, label: str) -> Member:
         return next(m for m in self.members if m.label == label)
 

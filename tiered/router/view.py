@@ -41,6 +41,7 @@ class View:
             entries=self._merged(listings),
             silent=silent,
             writable=is_writable(self._members.rules, frozenset(silent)),
+            listings=listings,
         )
 
     def _ask(self, prefix: str) -> tuple[dict[str, Listing], dict[str, StoreError]]:

@@ -6,6 +6,8 @@ line"]; ours are marked.
 """
 
 from tiered.settings.archive_options import KEYS, NAMES, WRITING
+from tiered.settings.check_options import CHECKING
+from tiered.settings.copies_options import COPIES
 from tiered.settings.option import Option
 from tiered.settings.run_options import READING, REHEARSAL, RUN
 from tiered.settings.store_options import STORES
@@ -17,5 +19,7 @@ OPTIONS: tuple[Option, ...] = (
     *READING,
     *RUN,
     *STORES,
+    *COPIES,
+    *CHECKING,
     *REHEARSAL,
 )

@@ -1,0 +1,175 @@
+"""What is said of copies, as text and as JSON documents.  Pure."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tiered.archive.times import format_name_time
+from tiered.cli.report import Report
+from tiered.units import format_bytes, format_count, format_duration
+
+if TYPE_CHECKING:  # what an action does not run, it need not load
+    from collections.abc import Sequence
+
+    from tiered.engine.copies.compare import Finding
+    from tiered.engine.copies.look import Comparison
+    from tiered.engine.copies.plan import RepairPlan
+    from tiered.engine.copies.repair import RepairReport
+    from tiered.engine.copies.sample import SampleReport
+    from tiered.engine.status import MembersStatus
+
+_SHOWN = 20
+"""Objects that are named; JSON has all of them."""
+
+
+def comparison_report(comparison: "Comparison") -> Report:
+    """A table of the stores, and each object that is not as it should be."""
+    rows = [("store", "objects", "size", "missing", "different")]
+    document = {}
+    for label, held in comparison.holdings.items():
+        lacks = sum(label in f.missing for f in comparison.findings)
+        differs = sum(label in f.different for f in comparison.findings)
+        shown = f"{held.objects:,}", format_bytes(held.size_bytes)
+        rows.append((label, *shown, f"{lacks:,}", f"{differs:,}"))
+        document[label] = {
+            "objects": held.objects,
+            "size_bytes": held.size_bytes,
+            "missing": lacks,
+            "different": differs,
+        }
+    rows += [(label, "does not answer", "", "", "") for label in comparison.silent]
+    lines = [*table(rows), *_named([_finding_line(f) for f in comparison.findings])]
+    return lines, {
+        "members": document,
+        "silent": {label: str(e) for label, e in comparison.silent.items()},
+        "findings": [_finding_document(f) for f in comparison.findings],
+    }
+
+
+def table(rows: "Sequence[tuple[str, ...]]") -> list[str]:
+    """Columns side by side, numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def plan_report(plan: "RepairPlan", waits: Mapping[str, float | None]) -> Report:
+    """What a repair would do.
+
+    Args:
+        waits: Label -> seconds that a thaw there takes, if the store says.
+    """
+    now = sum(len(t.targets) for t in plan.transfers)
+    later = sum(len(t.targets) for t in plan.sealed)
+    size = format_bytes(plan.size_bytes)
+    lines = []
+    if now or later:
+        lines.append(f"plan: {format_count(now + later, 'copy', 'copies')}, {size}")
+    for label, names in plan.thaws.items():
+        wait_s = waits.get(label)
+        wait = f", about {format_duration(wait_s)}" if wait_s is not None else ""
+        count = format_count(len(names), "object")
+        lines.append(f"  {count} must thaw on {label} first{wait}")
+    if plan.paid:
+        lines.append(f"  {format_count(len(plan.paid), 'debt')} paid already")
+    lost = [f"every copy of {f.name} is damaged" for f in plan.lost]
+    lines += _named(lost)
+    return lines, {
+        "copies": now,
+        "sealed_copies": later,
+        "size_bytes": plan.size_bytes,
+        "thaws": {label: list(names) for label, names in plan.thaws.items()},
+        "paid": len(plan.paid),
+        "lost": [f.name for f in plan.lost],
+    }
+
+
+def repair_report(report: "RepairReport") -> Report:
+    lines = [
+        f"made {format_count(count, 'copy', 'copies')} on {label}"
+        for label, count in sorted(report.copies.items())
+    ]
+    if report.copies:
+        lines.append(f"{format_bytes(report.size_bytes)} written")
+    lines += _named([f"not copied: {n}: {e}" for n, e in report.failed.items()])
+    lines += _named(
+        [f"not decided: {name}: its copies differ" for name in report.undecided]
+    )
+    return lines, {
+        "made": dict(report.copies),
+        "written_bytes": report.size_bytes,
+        "failed": {name: str(e) for name, e in report.failed.items()},
+        "undecided": report.undecided,
+    }
+
+
+def sample_report(report: "SampleReport") -> Report:
+    count = format_count(report.copies, "copy", "copies")
+    lines = [f"read {count}, {format_bytes(report.size_bytes)}"]
+    lines += _named([f"damaged on {d.label}: {d.name}" for d in report.damaged])
+    lines += _named([f"not read: {name}: {e}" for name, e in report.unread.items()])
+    return lines, {
+        "read_copies": report.copies,
+        "read_bytes": report.size_bytes,
+        "damaged": [{"name": d.name, "store": d.label} for d in report.damaged],
+        "unread": {name: str(e) for name, e in report.unread.items()},
+    }
+
+
+def members_report(members: "MembersStatus", now_s: float) -> Report:
+    """What each store has, and owes since when: a part of `status`."""
+    rows = [("store", "objects", "size", "owes", "since")]
+    document: dict[str, object] = {}
+    for label, held in members.holdings.items():
+        owed = [debt for debt in members.debts if debt.label == label]
+        oldest_s = min((debt.since_s for debt in owed), default=None)
+        age = "" if oldest_s is None else format_duration(max(0.0, now_s - oldest_s))
+        size = format_bytes(held.size_bytes)
+        count = f"{len(owed):,}" if owed else ""
+        rows.append((label, f"{held.objects:,}", size, count, age))
+        document[label] = {
+            "objects": held.objects,
+            "size_bytes": held.size_bytes,
+            "debts": len(owed),
+            "oldest_debt": None if oldest_s is None else format_name_time(oldest_s),
+        }
+    rows += [(label, "does not answer", "", "", "") for label in members.silent]
+    known = {*members.holdings, *members.silent}
+    strangers = sorted({d.label for d in members.debts} - known)
+    lines = table(rows)
+    if strangers:
+        names = ", ".join(strangers)
+        lines.append(f"debts of stores that the config has no more: {names}")
+    return lines, {"members": document, "silent": list(members.silent)}
+
+
+def _named(lines: list[str]) -> list[str]:
+    more = len(lines) - _SHOWN
+    return lines if more <= 0 else [*lines[:_SHOWN], f"and {more:,} more"]
+
+
+def _finding_line(finding: "Finding") -> str:
+    parts = []
+    if finding.missing:
+        joint = ", " if finding.lacking == len(finding.missing) else " or "
+        parts.append(f"missing on {joint.join(finding.missing)}")
+    if finding.different:
+        parts.append(f"different on {', '.join(finding.different)}")
+    if finding.unclear:
+        parts.append("which is right is not known")
+    return f"{finding.name}: {'; '.join(parts)}"
+
+
+def _finding_document(finding: "Finding") -> dict[str, object]:
+    return {
+        "name": finding.name,
+        "size_bytes": finding.size_bytes,
+        "good": list(finding.good),
+        "missing": list(finding.missing),
+        "different": list(finding.different),
+        "unclear": finding.unclear,
+    }

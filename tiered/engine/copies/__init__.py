@@ -1,0 +1,1 @@
+"""The copies of an archive: compared, made again, brought to other stores."""

@@ -1,0 +1,116 @@
+"""Do the copies of an archive agree?  Pure: listings in, findings out."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter, itemgetter
+
+from tiered.archive.kinds import Kind, kind_of
+from tiered.store import Entry, Homes
+
+Listings = Mapping[str, Sequence[Entry]]
+"""What each member that answered lists, sorted by name, by label."""
+Suspects = Mapping[str, frozenset[str]]
+"""Names, and the members whose copy is known to be damaged."""
+
+_OURS_ALONE = (Kind.OTHER, Kind.DEBTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """An object whose copies are not as they should be."""
+
+    name: str
+    size_bytes: int
+    """Of a good copy."""
+    good: tuple[str, ...]
+    """Members whose copies agree, in the order in which they were given."""
+    missing: tuple[str, ...] = ()
+    """Members that should have it, and have not."""
+    lacking: int = 0
+    """How many of `missing` are to get it."""
+    different: tuple[str, ...] = ()
+    """Members that have other bytes than the good ones."""
+    unclear: bool = False
+    """As many members say the one as the other: only reading tells who is right."""
+
+
+def is_compared(name: str) -> bool:
+    """Is it an object of an archive?  What else lies in a store is not looked at."""
+    return kind_of(name) not in _OURS_ALONE
+
+
+def compare(
+    listings: Listings, homes: Callable[[str], Homes], suspects: Suspects
+) -> Iterator[Finding]:
+    """What is wrong, by name.
+
+    A copy outside its homes is not wrong, as rules may be younger than objects.
+
+    Cost: 10 microseconds for each entry; no memory beyond the listings.
+    """
+    rows = merge(
+        *([(e.name, label, e) for e in found] for label, found in listings.items()),
+        key=itemgetter(0),
+    )
+    for name, same in groupby(rows, key=itemgetter(0)):
+        copies = {label: entry for _, label, entry in same}
+        if not is_compared(name):
+            continue
+        found = _judge(
+            name, copies, homes(name), frozenset(listings), suspects.get(name, ())
+        )
+        if found:
+            yield found
+
+
+def _judge(
+    name: str,
+    copies: Mapping[str, Entry],
+    homes: Homes,
+    answered: frozenset[str],
+    suspects: frozenset[str] | tuple[()],
+) -> Finding | None:
+    trusted = {label: e for label, e in copies.items() if label not in suspects}
+    groups = _groups(trusted)
+    good = groups[0] if groups else ()
+    at_home = [label for label in homes.labels if label in copies]
+    absent = [k for k in homes.labels if k not in copies and k in answered]
+    lacking = min(max(0, homes.copies - len(at_home)), len(absent))
+    different = tuple(label for label in copies if label not in good)
+    if not different and not lacking:
+        return None
+    first = next(iter(good or copies))
+    return Finding(
+        name=name,
+        size_bytes=copies[first].size,
+        good=good,
+        missing=tuple(absent) if lacking else (),
+        lacking=lacking,
+        different=different,
+        unclear=len(groups) > 1 and len(groups[0]) == len(groups[1]),
+    )
+
+
+def _groups(copies: Mapping[str, Entry]) -> list[tuple[str, ...]]:
+    """Members whose copies agree, the largest group first.
+
+    A store that tells no checksum agrees with any copy of the size; if those of
+    one size differ, with the most.
+    """
+    groups: list[tuple[str, ...]] = []
+    by_size = attrgetter("size")
+    for _, same in groupby(
+        sorted(copies, key=lambda k: by_size(copies[k])),
+        key=lambda k: by_size(copies[k]),
+    ):
+        by_md5: dict[str | None, list[str]] = defaultdict(list)
+        for label in same:
+            by_md5[copies[label].md5].append(label)
+        silent = by_md5.pop(None, [])
+        told = sorted(by_md5.values(), key=len, reverse=True) or [[]]
+        told[0] += silent
+        groups += (tuple(k for k in copies if k in group) for group in told)
+    return sorted(groups, key=len, reverse=True)
