@@ -137,6 +137,7 @@ def _carry_out(
 ) -> None:
     """Say the plan, do it unless told otherwise, say what was done."""
     from tiered.engine.copies.repair import run_repair
+    from tiered.engine.copies.witness import read_witnesses
 
     options = run.line.options
     lines, document = plan_report(plan, _waits(plan, frosts))
@@ -149,8 +150,17 @@ def _carry_out(
     if plan.sealed and options.thaw:
         _thaw(context, group, plan.thaws)
         transfers += plan.sealed
+    witnesses = read_witnesses(
+        context, comparison.listings, [t.name for t in transfers]
+    )
     report = run_repair(
-        context, group, plan, transfers, comparison, run.assembly.threads()
+        context,
+        group,
+        plan,
+        transfers,
+        comparison,
+        witnesses,
+        run.assembly.threads(),
     )
     done, facts = repair_report(report)
     run.show(done or ["no copy was missing or wrong"], document | facts)

@@ -19,7 +19,6 @@ from tiered.engine.copies.witness import (
     Fingerprint,
     Witness,
     copy_and_hash,
-    read_witnesses,
 )
 from tiered.engine.spool import open_spool, scratch_file
 from tiered.errors import AlreadyExists, Frozen, NotFound, StoreError
@@ -74,6 +73,7 @@ def run_repair(
     plan: RepairPlan,
     transfers: Sequence[Transfer],
     comparison: Comparison,
+    witnesses: Mapping[str, Witness],
     threads: int,
 ) -> RepairReport:
     """Carry out transfers of a plan; those of sealed copies must have thawed.
@@ -83,6 +83,7 @@ def run_repair(
 
     Args:
         plan: Whose debts are forgotten, as they are paid.
+        witnesses: What is known of names besides listings.
 
     Raises:
         ScratchError: There is no room for `threads` of the objects.
@@ -91,9 +92,6 @@ def run_repair(
     A store that fails costs its own copies: what it misses stays owed.
     """
     group.settle(plan.paid)
-    every = {e.name: e for entries in comparison.listings.values() for e in entries}
-    names = [t.name for t in transfers]
-    witnesses = read_witnesses(context, every.values(), names) if names else {}
     repair = _Repair(context, group, comparison, witnesses)
     manifests = [t for t in transfers if kind_of(t.name) is Kind.MANIFEST]
     others = [t for t in transfers if kind_of(t.name) is not Kind.MANIFEST]

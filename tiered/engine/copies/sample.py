@@ -9,8 +9,7 @@ from random import Random
 
 from tiered.engine.context import Context
 from tiered.engine.copies.compare import is_compared
-from tiered.engine.copies.look import Comparison
-from tiered.engine.copies.witness import Fingerprint, copy_and_hash, read_witnesses
+from tiered.engine.copies.witness import Fingerprint, Witness, copy_and_hash
 from tiered.errors import StoreError
 from tiered.monitor import Progress
 from tiered.store import Debt, Entry, Group, Owed, Warmth
@@ -83,7 +82,7 @@ def readable(
 def run_sample(
     context: Context,
     group: Group,
-    comparison: Comparison,
+    witnesses: Mapping[str, Witness],
     copies: Sequence[Copy],
     threads: int,
 ) -> SampleReport:
@@ -91,9 +90,6 @@ def run_sample(
 
     Cost: One get for each copy; nothing is kept on disk.
     """
-    entries = {e.name: e for listed in comparison.listings.values() for e in listed}
-    names = [copy.entry.name for copy in copies]
-    witnesses = read_witnesses(context, entries.values(), names) if names else {}
 
     def read(copy: Copy) -> Fingerprint | StoreError:
         try:

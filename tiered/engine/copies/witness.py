@@ -1,7 +1,7 @@
 """What is known of an object besides what stores say: the word of its manifest."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -67,7 +67,9 @@ def copy_and_hash(stream: BinaryIO, target: BinaryIO | None) -> Fingerprint:
 
 
 def read_witnesses(
-    context: Context, entries: Iterable[Entry], names: Iterable[str]
+    context: Context,
+    listings: Mapping[str, Sequence[Entry]],
+    names: Iterable[str],
 ) -> Mapping[str, Witness]:
     """What manifests say of `names`; who is not in the answer is not mentioned.
 
@@ -75,12 +77,15 @@ def read_witnesses(
     stores say of them alone.
 
     Args:
-        entries: Every entry of the archive, of any copy.
+        listings: What each member lists, by label.
 
     Cost: One hot object for each set, from the cache if it is there.
     """
-    collection = collect(entries, context.namer)
     wanted = {p.set_id for n in names if (p := context.namer.parse(n))}
+    if not wanted:
+        return {}
+    every = {entry.name: entry for found in listings.values() for entry in found}
+    collection = collect(every.values(), context.namer)
     known: dict[str, Witness] = {}
     for each in collection.sets:
         if each.id not in wanted:
