@@ -35,9 +35,12 @@ def scrub(run: Run) -> None:
     damaged = 0
     if share := run.line.options.sample:
         from tiered.engine.copies.sample import plan_sample, readable, run_sample
+        from tiered.engine.copies.witness import read_witnesses
 
         chosen = plan_sample(readable(group, comparison.listings), share, Random())
-        report = run_sample(context, group, comparison, chosen, run.assembly.threads())
+        names = [copy.entry.name for copy in chosen]
+        witnesses = read_witnesses(context, comparison.listings, names)
+        report = run_sample(context, group, witnesses, chosen, run.assembly.threads())
         more, facts = sample_report(report)
         lines, document, damaged = lines + more, document | facts, len(report.damaged)
     run.show(lines, document)
@@ -67,8 +70,8 @@ def drop_store(run: Run) -> None:
     _repair(run, url, without=label)
     if not run.line.options.dry_run:
         run.assembly.context(url).monitor.note(
-            f"everything on {label} is elsewhere, too: it can leave the config; nothing "
-            "was deleted there"
+            f"everything on {label} is elsewhere, too: it can leave the config; "
+            "nothing was deleted there"
         )
 
 
