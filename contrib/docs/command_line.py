@@ -67,7 +67,7 @@ def page() -> str:
 
 
 def _action_row(action: ActionForm) -> tuple[str, ...]:
-    form = f"`{action.name} {' '.join(action.words)}`"
+    form = f"`{action.usage}`"
     return form, ", ".join(f"`{a}`" for a in action.aliases), action.help
 
 

@@ -55,14 +55,6 @@ def test_examples_with_tiers_send_volumes_to_the_cold_store(file: str) -> None:
     assert [m.label for m in rules.eligible("key.1.age")] == ["hot"]
 
 
-def test_every_example_of_multi_is_loaded_here() -> None:
-    assert {p.name for p in CONFIG.glob("*.json")} >= {
-        "ovh-pca.json",
-        "ovh-pca-tiers.json",
-        "local-hot-cold.json",
-    }
-
-
 def test_defaults_are_those_of_duplicity(tmp_path: Path) -> None:
     config = read_multi(written(tmp_path, [{"url": "file:///srv/a"}]))
     assert (config.mode, config.onfail, config.subpath) == (

@@ -32,6 +32,7 @@ from tiered.url import StoreUrl, parse_url
 from tiered.wrap.usage import Usage, usage_line
 
 if TYPE_CHECKING:  # they take long to load, and most actions need few of them
+    from tiered.assemble.config_check import ConfigCheck
     from tiered.assemble.each import Each
     from tiered.assemble.references import References
     from tiered.codec.gnupg import Gnupg
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # they take long to load, and most actions need few of them
     from tiered.engine.scan import OwnerNames
     from tiered.router.router import Router
     from tiered.settings.members import MemberConfig
+    from tiered.settings.multi import MultiConfig
 
 _LEAST_WAITING_BYTES = 8 << 20
 
@@ -93,7 +95,7 @@ class Assembly:
             options = self._options
             self._contexts[url] = Context(
                 store=self._open(parsed),
-                namer=Namer(self._prefixes()),
+                namer=Namer(self.prefixes()),
                 codec_for=self._codec_for,
                 envelope_for=envelopes(lambda: self.keyring(url)),
                 cache=Cache(cache_folder(parsed, options, self._environment)),
@@ -239,7 +241,8 @@ class Assembly:
             clock = PinnedClock(clock, options.current_time)
         return clock
 
-    def _prefixes(self) -> Prefixes:
+    def prefixes(self) -> Prefixes:
+        """What the names of an archive begin with."""
         options = self._options
         return Prefixes(
             everything=options.prefix,
@@ -269,7 +272,7 @@ class Assembly:
             )
             for m in config.members
         }
-        prefix = self._prefixes().of(Kind.MANIFEST)
+        prefix = self.prefixes().of(Kind.MANIFEST)
         name = debts_name(prefix, int(self.clock.time_s()), os.urandom(4).hex())
         router = Router(
             config.rules,
@@ -296,6 +299,20 @@ class Assembly:
     def _wrapped(self, wanted: Wanted) -> Store:
         backend = open_backend(wanted, self._options, self.clock)
         return self._wrapping.around(backend, wanted.options, wanted.name)
+
+    def config_check(self, config: "MultiConfig") -> "ConfigCheck":
+        """Looks at a config; no store is opened for it."""
+        from tiered.assemble.config_check import ConfigCheck
+        from tiered.assemble.references import References
+
+        references = References(self._environment, self._monitor)
+        return ConfigCheck(
+            config,
+            lambda member: _wanted(config.url_of(member), member, references),
+            self._options,
+            self._environment,
+            self.clock,
+        )
 
     def real_path(self, text: str) -> bytes:
         """Where a path of the command line leads, links followed."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiered.archive.kinds import Kind, kind_of
+from tiered.archive.kinds import SAMPLES, Kind, kind_of
 from tiered.clock import Clock
 from tiered.errors import ConfigError
 from tiered.secret import Secret
@@ -50,6 +50,26 @@ def open_backend(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
 def folder_of(url: StoreUrl) -> Path:
     """`file:///abs` is absolute; `file://rel/path` is below the working folder."""
     return Path(url.host + url.path).absolute()
+
+
+def seals_volumes(wanted: Wanted, options: Namespace) -> bool:
+    """Is a volume sealed as soon as it is put?  Told by what was asked for; no I/O.
+
+    Raises:
+        ConfigError: As `open_backend`.
+    """
+    scheme = wanted.url.scheme
+    if scheme == "azure":
+        return callable(_blob_tier(wanted, options))
+    if not scheme.endswith("s3"):
+        return scheme in ("pca", "cold+file")
+    from tiered.backends.s3.access import read_place
+    from tiered.backends.s3.archive_class import provider_of
+
+    region, endpoint = options.s3_region, options.s3_endpoint
+    place = read_place(wanted.url, wanted.env, region=region, endpoint=endpoint)
+    used = _storage_class(wanted, options)(SAMPLES[Kind.ARCHIVE])
+    return used in provider_of(place.endpoint).cold_classes
 
 
 def _open_file(wanted: Wanted, options: Namespace, clock: Clock) -> Store:

@@ -41,6 +41,13 @@ class MemberConfig:
     subpath: str = ""
     """Of the routes that take it as this member: a folder below the URL's path."""
 
+    @property
+    def store(self) -> str:
+        """The label of the store itself, whatever folder of it this is."""
+        return (
+            self.label.removesuffix(f"/{self.subpath}") if self.subpath else self.label
+        )
+
     def below(self, subpath: str) -> "MemberConfig":
         """The same store, where only what lies in a folder of it is seen."""
         label = f"{self.label}/{subpath}" if subpath else self.label

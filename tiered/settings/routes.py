@@ -18,7 +18,7 @@ from tiered.router.rules import Tier
 from tiered.settings.document import guess
 from tiered.settings.members import MemberConfig
 
-BY_TIER = "by tier"
+BY_TIER, ANYWHERE = UNNAMED = ("by tier", "all stores")
 """What the routes are called that no config names."""
 
 
@@ -194,14 +194,15 @@ def _by_tier(
     hot = tuple(s.label for s in stores if s.tier is not Tier.COLD)
     groups = {Match(kinds=frozenset({Kind.ARCHIVE})): cold or everywhere}
     groups[Match()] = hot or everywhere
-    if not any(store.tier for store in stores):
+    has_tiers = any(store.tier for store in stores)
+    if not has_tiers:
         del groups[Match(kinds=frozenset({Kind.ARCHIVE}))]
     for match, labels in groups.items():
         mode = defaults.mode or (Mode.MIRROR if len(labels) == 1 else None)
         if mode is None:
             _check_not_needed(path, match, labels, routes)
         route = Route(
-            name=BY_TIER,
+            name=BY_TIER if has_tiers else ANYWHERE,
             match=match,
             labels=labels,
             mode=mode or Mode.STRIPE,

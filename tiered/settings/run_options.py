@@ -44,6 +44,9 @@ RUN = (
         dest="accept_loss",
         help="believe a listing although this machine knows of more (ours)",
     ),
+    flag(
+        "--probe", dest="probe", help="in `config check`: list each store once (ours)"
+    ),
     flag("--json", dest="json", help="print results as JSON (ours)"),
     flag("--progress", dest="progress", help="show progress also without a terminal"),
     Option(
