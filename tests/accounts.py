@@ -1,5 +1,6 @@
 """Variables for the accounts on the servers of `tests.servers`."""
 
+from tests.cloud_servers import B2, Gs
 from tests.servers import OpenStack
 from tiered.secret import Secret
 
@@ -32,3 +33,20 @@ def variables(prefix: str, **values: str | None) -> dict[str, Secret]:
 
 def s3_keys(access: str, secret: str) -> dict[str, Secret]:
     return variables("AWS_", ACCESS_KEY_ID=access, SECRET_ACCESS_KEY=secret)
+
+
+def gs_variables(server: Gs, **changed: str) -> dict[str, Secret]:
+    values = {
+        "GOOGLE_APPLICATION_CREDENTIALS": str(server.key_file),
+        "STORAGE_EMULATOR_HOST": server.url,
+    }
+    return variables("", **(values | changed))
+
+
+def b2_variables(server: B2, **changed: str) -> dict[str, Secret]:
+    values = {
+        "APPLICATION_KEY_ID": server.key_id,
+        "APPLICATION_KEY": server.key,
+        "ENVIRONMENT": server.url,
+    }
+    return variables("B2_", **(values | changed))

@@ -6,7 +6,12 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.servers", "tests.store_servers", "tests.rules_table"]
+pytest_plugins = [
+    "tests.servers",
+    "tests.store_servers",
+    "tests.cloud_servers",
+    "tests.rules_table",
+]
 
 # How long an example takes says how busy the machine is, and nothing more.
 settings.register_profile("tiered", deadline=None)

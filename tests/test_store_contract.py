@@ -10,13 +10,16 @@ from typing import Final
 
 import pytest
 
-from tests.accounts import keystone, s3_keys, variables
+from tests.accounts import b2_variables, gs_variables, keystone, s3_keys, variables
+from tests.cloud_servers import B2, Gs
 from tests.rules_table import HOLDS, NOT_OFFERED, Recorder
 from tests.servers import Glacier, OpenStack
 from tests.store_servers import Azure, Folder, Ssh
 from tiered.backends.azure import azure_store
+from tiered.backends.b2 import b2_store
 from tiered.backends.file import FileSettings, FileStore
 from tiered.backends.ftp import ftp_store
+from tiered.backends.gs import gs_store
 from tiered.backends.s3 import s3_store
 from tiered.backends.sftp import sftp_store
 from tiered.backends.swift import pca_store, swift_store
@@ -73,6 +76,18 @@ class Site:
     def azure(self) -> Azure:
         found = self._request.getfixturevalue("azure")
         assert isinstance(found, Azure)
+        return found
+
+    @property
+    def gs(self) -> Gs:
+        found = self._request.getfixturevalue("gs")
+        assert isinstance(found, Gs)
+        return found
+
+    @property
+    def b2(self) -> B2:
+        found = self._request.getfixturevalue("b2")
+        assert isinstance(found, B2)
         return found
 
     def folder_server(self, fixture: str) -> Folder:
@@ -209,6 +224,32 @@ def azure(site: Site, tier: str) -> Rig:
     return Rig(store=store, wait=partial(_wait_at_least, server, HALF_A_DAY_S * 2))
 
 
+def gs(site: Site) -> Rig:
+    server = site.gs
+    store = gs_store(
+        parse_url(f"gs://{server.new_bucket(exists=site.exists)}/a/prefix"),
+        gs_variables(server),
+        timeout_s=30.0,
+        storage_class="ARCHIVE",  # no colder than the others
+        page_rows=PAGE_ROWS,
+    )
+    return at_once(store)
+
+
+def b2(site: Site) -> Rig:
+    server = site.b2
+    store = b2_store(
+        parse_url(f"b2://{server.new_name()}/a/prefix"),
+        b2_variables(server),
+        timeout_s=30.0,
+        page_rows=PAGE_ROWS,
+        single_bytes=8_000_000,
+    )
+    if site.exists:
+        store.create()
+    return at_once(store)
+
+
 def _wait_at_least(server: Glacier | Azure, least_s: float, seconds: float) -> None:
     server.move_clock(max(seconds, least_s))
 
@@ -216,6 +257,7 @@ def _wait_at_least(server: Glacier | Azure, least_s: float, seconds: float) -> N
 RACE: Final = r1_one_of_many_creators_wins.__name__
 SWIFT_RACE: Final = {RACE: "Swift looks when an upload begins, not when it ends"}
 FTP_RACE: Final = {RACE: "FTP has no rename that refuses: it is a look and a rename"}
+B2_RACE: Final = {RACE: "B2 knows no condition: every upload makes a version"}
 DAV_RACE: Final = {RACE: "rclone looks whether the target is there, then moves"}
 
 STORES = {
@@ -285,6 +327,17 @@ STORES = {
         extras={"ranges", "stat", "create"},
         server="the same without MLSD",
         exceptions=FTP_RACE,
+    ),
+    "gs": Case(
+        open=gs,
+        extras={"ranges", "stat"},
+        server="fake-gcs-server, which is made to ask for a login and keep conditions",
+    ),
+    "b2": Case(
+        open=b2,
+        extras={"ranges", "stat", "create"},
+        server="the simulator of Backblaze's SDK, by HTTP",
+        exceptions=B2_RACE,
     ),
 }
 

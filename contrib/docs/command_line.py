@@ -25,7 +25,8 @@ option as the next word or behind `=`; one that begins with `-` needs the `=`.
 stdout, everything else to stderr. Exit statuses: [errors](../errors/README.md).
 
 A URL is `file:///path`, `cold+file:///path`, `swift://container[/prefix]`,
-`pca://container[/prefix]`, `s3:///bucket[/prefix]`, `azure://container[/prefix]`, `sftp://user@host/folder`,
+`pca://container[/prefix]`, `s3:///bucket[/prefix]`, `azure://container[/prefix]`, `gs://bucket[/prefix]`,
+`b2://[key_id@]bucket[/prefix]`, `sftp://user@host/folder`,
 `webdavs://user@host/folder`, `ftps://user@host/folder`, or
 `multi:///path/config.json?mode=…&onfail=…` ([multi](multi.md)). Put it in quotes.
 A TIME is `now`, an interval before now (`3D`, `12h`, `1M2D`), a date, or a time as in

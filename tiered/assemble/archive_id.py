@@ -34,7 +34,8 @@ def archive_id(url: StoreUrl, options: Namespace, env: Environment) -> str:
         for name, value in env.items()
         if name.partition("_")[2] in _ACCOUNT and url.scheme.upper() in name
     )
-    if url.user and not is_file:  # a folder may be below the home of the user
+    # a folder may be below the home of the user; that of b2 is a key, which changes
+    if url.user and not is_file and url.scheme != "b2":
         account.append(("user", url.user))
     if url.scheme == "azure":
         from tiered.backends.azure.access import account_of

@@ -196,6 +196,41 @@ def _blob_tier(
     return lambda name: tier if kind_of(name) is Kind.ARCHIVE else None
 
 
+def _open_b2(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.b2 import b2_store
+
+    return b2_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        hide=bool(wanted.options.get("hide_files", options.b2_hide_files)),
+    )
+
+
+def _open_gs(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.gs import gs_store
+
+    return gs_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        storage_class=_gs_class(wanted, options),
+    )
+
+
+def _gs_class(wanted: Wanted, options: Namespace) -> Callable[[str], str | None] | None:
+    """Volumes may cost more to read; what every command reads never does."""
+    from tiered.backends.gs.access import COLDEST, checked_class
+    from tiered.router.rules import Tier
+
+    asked = COLDEST if wanted.tier is Tier.COLD else options.gs_storage_class
+    asked = wanted.options.get("storage_class", asked)
+    if asked is None:
+        return None
+    of_volumes = checked_class(str(asked))
+    return lambda name: of_volumes if kind_of(name) is Kind.ARCHIVE else "STANDARD"
+
+
 def _storage_class(wanted: Wanted, options: Namespace) -> Callable[[str], str]:
     """Volumes may lie cold; what every command reads never does."""
     cold = "STANDARD"
@@ -231,6 +266,8 @@ _SCHEMES: dict[str, Callable[[Wanted, Namespace, Clock], Store]] = {
     "lftp+ftpes": _open_ftp,
     "ncftp+ftp": _open_ftp,
     "azure": _open_azure,
+    "gs": _open_gs,
+    "b2": _open_b2,
     "webdav": _open_webdav,
     "webdavs": _open_webdav,
     "http": _open_webdav,

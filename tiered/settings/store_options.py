@@ -121,6 +121,17 @@ STORES = (
         metavar="NAME",
         help="tier of blobs: Hot, Cool, Cold; or Archive, for volumes only",
     ),
+    Option(
+        names=("--gs-storage-class",),
+        dest="gs_storage_class",
+        metavar="NAME",
+        help="class of volumes at Google: NEARLINE, COLDLINE, ARCHIVE (ours)",
+    ),
+    flag(
+        "--b2-hide-files",
+        dest="b2_hide_files",
+        help="at B2: hide what is deleted, and keep its versions",
+    ),
     flag("--s3-use-glacier", dest="s3_glacier", help="store volumes in class GLACIER"),
     flag(
         "--s3-use-deep-archive",
