@@ -211,6 +211,13 @@ def test_logins_as_duplicity_and_others_have_them(
     assert access.realm == "production"
 
 
+def test_a_key_that_is_not_quoted_is_not_shown() -> None:
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
+        parse_url("b2://id:hush/key@box/a")
+    assert "hush" not in f"{caught.value}{caught.value.hint}"
+    assert "%2F" in caught.value.hint
+
+
 def test_what_is_needed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="B2_APPLICATION_KEY_ID is not set"):
         b2_store(parse_url("b2://box"), {}, timeout_s=1.0)

@@ -56,8 +56,11 @@ def parse_url(text: str) -> StoreUrl:
         parts = urlsplit(text)
         port = parts.port
         query = tuple(parse_qsl(parts.query, keep_blank_values=True))
-    except ValueError as e:
-        raise ConfigError(f"a store URL cannot be read: {e}", hint=hint) from None
+    except ValueError:  # its text may repeat a part of the password
+        raise ConfigError(
+            "a store URL cannot be read",
+            hint=f"{hint} In a password, a / is written %2F.",
+        ) from None
     password = parts.password
     host = parts.netloc.rpartition("@")[2].removesuffix(f":{port}")
     return StoreUrl(
