@@ -230,6 +230,11 @@ FAILURES: dict[str, tuple[Arrange, str, str]] = {
         "s0: V: keyring:https://cloud/v3/me: this machine has no keyring",
         "file: or cmd:",
     ),
+    "keyring broken": (
+        keyring_raises(OSError(SECRET)),
+        "keyring:https://cloud/v3/me: the keyring cannot be read (OSError)",
+        "file: or cmd:",
+    ),
     "keyring locked": (
         keyring_raises(keyring.errors.KeyringLocked(SECRET)),
         "keyring:https://cloud/v3/me: the keyring cannot be read (KeyringLocked)",

@@ -151,7 +151,7 @@ class _MemberEnvironment(Mapping[str, Secret]):
 def _keyring(reference: Reference) -> str:
     try:
         import keyring
-        from keyring.errors import KeyringError, NoKeyringError
+        from keyring.errors import NoKeyringError
     except ImportError:
         raise MissingDependency(
             f"{reference} needs the library keyring",
@@ -163,7 +163,7 @@ def _keyring(reference: Reference) -> str:
         found = keyring.get_password(service, user)
     except NoKeyringError:
         reason = "this machine has no keyring"
-    except KeyringError as e:
+    except Exception as e:  # noqa: BLE001 - it is a plug-in: it may raise, and say, anything
         reason = f"the keyring cannot be read ({type(e).__name__})"
     else:
         if found is not None:
