@@ -29,7 +29,8 @@ HEAD: Final = """\
 
 The contract of a store (`tiered/store.py`) is a list of rules, and a list of checks of
 them. The checks run on every kind of store, against the server named here; each run
-compares what it sees with this page.
+compares what it sees with this page. `tiered store check URL` runs them on a store of
+yours: [guide](../guides/check-a-store.md).
 """
 LEGEND: Final = """\
 A number is a check above. *ok*: the rule holds. *no*: the store does not offer that,

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from collections.abc import Iterable, Mapping
+from threading import Barrier
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -145,11 +146,12 @@ class SharesPart(Wrapped):
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)
         self._part = b""
+        self._both = Barrier(2, timeout=30)
 
     def put(self, name: str, source: Source, mode: PutMode) -> None:
         with source.open() as stream:
             self._part = stream.read()
-        self.inner.list()  # let another thread in between
+        self._both.wait()  # until another upload has written over it
         super().put(name, BytesSource(self._part), mode)
 
 

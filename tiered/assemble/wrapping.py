@@ -52,18 +52,26 @@ class Wrapping:
         self._meters: list[tuple[str, Metered]] = []
 
     def around(
-        self, backend: Store, own: Mapping[str, object], name: str | None = None
+        self,
+        backend: Store,
+        own: Mapping[str, object],
+        name: str | None = None,
+        *,
+        verified: bool = True,
     ) -> Store:
         """The store that a router, or the engine, is given.
 
         Args:
             own: `options` of this store in a config.
             name: What the config calls it; None: its label.
+            verified: Look after each put; not where two put one name on purpose.
         """
         limits = read_limits(own)
         metered = Metered(backend)
         self._meters.append((name or backend.label, metered))
-        store: Store = Verified(self._throttled(metered, limits))
+        store: Store = self._throttled(metered, limits)
+        if verified:
+            store = Verified(store)
         if slots := self._slots(limits):
             store = Limited(store, slots)
         policy = RetryPolicy(

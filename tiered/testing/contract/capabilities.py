@@ -19,9 +19,7 @@ def ranges_are_exact(rig: Rig) -> None:
     expect(raises(StoreError, too_far), "a short read must be an error")
 
 
-@check(
-    "thaw", "cold objects are sealed at once, and read after a thaw", on_volumes=True
-)
+@check("thaw", "cold objects are sealed, and read after a thaw", on_volumes=True)
 def cold_objects_are_read_through_a_thaw_only(rig: Rig) -> None:
     if (thaw := rig.store.extras.thaw) is None:
         raise NotOffered("nothing is ever sealed")

@@ -57,7 +57,7 @@ class Rig:
         Raises:
             Broken: With `otherwise`.
         """
-        if self.may_thaw or self._is_readable(name):
+        if self.may_thaw or self.is_readable(name):
             expect(self.read(name) in allowed, otherwise)
             return
         self.remark(_UNREAD)
@@ -74,6 +74,12 @@ class Rig:
         with self.store.get(name) as stream:
             return stream.read()
 
+    def is_readable(self, name: str) -> bool:
+        """Now, without a thaw?"""
+        if self.store.extras.thaw is None:
+            return True
+        return self.warmth(name) == [Warmth.WARM]
+
     def warm(self, name: str) -> None:
         """Thaw one object if it is cold.
 
@@ -83,7 +89,7 @@ class Rig:
         if (thaw := self.store.extras.thaw) is None:
             return
         if not self.may_thaw:
-            if self._is_readable(name):
+            if self.is_readable(name):
                 return
             raise NotTried("what is put here is sealed at once")
         thaw.thaw([name])
@@ -130,12 +136,6 @@ class Rig:
     def remark(self, text: str) -> None:
         if text not in self.remarks:
             self.remarks.append(text)
-
-    def _is_readable(self, name: str) -> bool:
-        """Now, without a thaw."""
-        if self.store.extras.thaw is None:
-            return True
-        return self.warmth(name) == [Warmth.WARM]
 
     def _entry(self, name: str) -> Entry:
         if stat := self.store.extras.stat:
