@@ -4,7 +4,10 @@
 
 User, password, host and path are percent-decoded.  `file:///abs`, `swift://`,
 `pca://`, `s3://` and `multi://` are read by the same rule; a scheme decides for
-itself what host and path mean.
+itself what host and path mean.  Two have no such host and path:
+
+    rclone://remote:path                  all of it is the path
+    rsync://host[:port]::module[/path]    the path begins with "::"
 """
 
 import re
@@ -15,6 +18,9 @@ from tiered.errors import ConfigError
 from tiered.secret import Secret
 
 _IS_URL = re.compile(r"^[\w+]+://")
+_REMOTE = re.compile(r":?[\w .+@-]+:[^\0]*")
+"""What rclone calls a remote, without settings: they may be secret."""
+_MODULE = re.compile(r"(rsync://(?:[^/]*@)?+(?:\[[^]/]*\]|[^:/@[]*)(?::\d+)?)::(.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +33,7 @@ class StoreUrl:
     host: str = ""
     port: int | None = None
     path: str = ""
-    """With its leading slash."""
+    """With its leading slash, if it is not one of the two of another kind."""
     query: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -52,8 +58,9 @@ def parse_url(text: str) -> StoreUrl:
     hint = "Write it as scheme://host/path, for instance file:///srv/backup."
     if not looks_like_url(text):
         raise ConfigError("a store URL has no scheme", hint=hint)
+    regular, start = _regular(text)
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(regular)
         port = parts.port
         query = tuple(parse_qsl(parts.query, keep_blank_values=True))
     except ValueError:  # its text may repeat a part of the password
@@ -62,6 +69,7 @@ def parse_url(text: str) -> StoreUrl:
             hint=f"{hint} In a password, a / is written %2F.",
         ) from None
     password = parts.password
+    path = unquote(parts.path)
     host = parts.netloc.rpartition("@")[2].removesuffix(f":{port}")
     return StoreUrl(
         scheme=parts.scheme,
@@ -69,6 +77,25 @@ def parse_url(text: str) -> StoreUrl:
         password=Secret(unquote(password)) if password is not None else None,
         host=unquote(host),
         port=port,
-        path=unquote(parts.path),
+        path=path if start == "/" else start + path.removeprefix("/"),
         query=query,
     )
+
+
+def _regular(text: str) -> tuple[str, str]:
+    """A URL with host and path that says the same, and what the path begins with.
+
+    Raises:
+        ConfigError: It should name a remote of rclone, and does not.
+    """
+    if found := _MODULE.fullmatch(text):
+        return f"{found[1]}/{found[2]}", "::"
+    if not text.startswith("rclone://"):
+        return text, "/"
+    if not _REMOTE.fullmatch(unquote(text.removeprefix("rclone://"))):
+        raise ConfigError(
+            "a URL of rclone names no remote",
+            hint="Write rclone://remote:path.  Settings of a remote belong into the "
+            "config of rclone, or into variables.",
+        )
+    return text.replace("//", "///", 1), ""
