@@ -110,14 +110,17 @@ def machine(tmp_path: Path) -> Machine:
     return machine
 
 
-def test_no_secret_is_seen_while_a_backup_runs(machine: Machine) -> None:
+def test_no_secret_is_seen_while_all_are_in_use(machine: Machine) -> None:
+    """The spy runs when the archive is unlocked: its stores are open then."""
     seen_file, spy = machine.root / "seen.json", machine.root / "spy.py"
     ask = shlex.join([sys.executable, str(spy), str(seen_file)])
     whole = machine.config_file.read_text()
     machine.config_file.write_text(json.dumps(stores(machine.root)[:1]))
-    words = ("full", "SOURCE", "URL", "-v9", "--passphrase-command", ask)
-    machine.call(*words).succeeded()
+    spied = ("-v9", "--passphrase-command", ask)
+    machine.call("full", "SOURCE", "URL", *spied).succeeded()
+    seen_file.unlink()
     machine.config_file.write_text(whole)
+    words = ("restore", "URL", machine.root / "restored", *spied)
     result = machine.call(*words).succeeded()
     for kind, secret in SECRETS.items():
         assert secret not in result.out + result.err, kind
