@@ -214,6 +214,13 @@ DOUBTS: dict[str, tuple[object, str]] = {
         [store("a", url="file:///usr"), store("b", url="file:///usr/bin")],
         "a and b share one file system",
     ),
+    "one file system, where folders are to be made": (
+        router(
+            [store("a", url="file:///usr"), store("b", url="file:///usr/bin")],
+            route("", "a b", mode="mirror", subpath="not-there"),
+        ),
+        "a/not-there and b/not-there share one file system",
+    ),
     "a route that is never asked": (
         router(
             ABC,

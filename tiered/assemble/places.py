@@ -67,11 +67,15 @@ def _bucket(
 
 
 def _file_system(folder: Path) -> Place:
-    """Two folders of one disk; only what is there can be told apart."""
-    try:
-        return "one file system", (folder.stat().st_dev,)
-    except OSError:
-        return f"the folder {folder}", (str(folder),)
+    """Two folders of one disk.  One that is to be made is where its parent is; what is
+    not there at all cannot be told apart.
+    """
+    for each in (folder, folder.parent):
+        try:
+            return "one file system", (each.stat().st_dev,)
+        except OSError:
+            continue
+    return f"the folder {folder}", (str(folder),)
 
 
 def mode_of(path: Path) -> int:
