@@ -240,6 +240,9 @@ class Group(Protocol):
 
         Raises:
             StoreError: Nobody answered who could keep them.
+    def reads_from(self, name: str) -> str:
+        """The member that is asked first for `name`, as far as is known; no I/O."""
+
         """
 
     def settle(self, paid: Iterable[Debt]) -> None:

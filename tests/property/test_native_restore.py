@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from tiered.engine.native.restore import RestoreSettings
 from tiered.engine.native.schedule import (
     JoinedRanges,
     ReadSettings,
+    Run,
     Segment,
     Turns,
     plan_runs,
@@ -65,6 +67,29 @@ def test_runs_hold_every_byte_once(
         cuts = sorted(got[number])
         assert (cuts[0][0], cuts[-1][1]) == (start, start + length)
         assert all(a[1] == b[0] for a, b in pairwise(cuts))
+
+
+@given(homes=st.lists(st.sampled_from("ABC"), min_size=1, max_size=9), data=st.data())
+def test_every_store_is_busy_as_long_as_it_has_something_to_read(
+    homes: list[str], data: st.DataObject
+) -> None:
+    """Files of three runs each, one file in each volume."""
+    table = FrameTable([FrameSize(10, 10)] * 3)
+    wanted = [(v, 0, v, 0, 30) for v in range(len(homes))]
+    whole = ReadSettings(max_hole_bytes=0, max_read_bytes=10)
+    runs = plan_runs(wanted, lambda _: table, whole)
+    turns = Turns(runs, homes.__getitem__)
+    left = Counter(homes[run.volume] for run in runs)
+    reading: list[tuple[int, Run]] = []
+    while left.total():
+        reads = Counter(homes[run.volume] for _, run in reading)
+        file, run = turns.take()
+        home = homes[run.volume]
+        assert reads[home] == min(reads[k] for k in left if left[k])
+        left[home] -= 1
+        reading.append((file, run))
+        while len(reading) > 3:
+            turns.end(*reading.pop(data.draw(st.integers(0, len(reading) - 1))))
 
 
 @given(ranges=st.lists(st.tuples(st.integers(0, 99_999), st.integers(1, 30_000))))

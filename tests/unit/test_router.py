@@ -394,6 +394,20 @@ class TestThaw:
         assert router.extras.thaw.frost(["b"])["b"].warmth is Warmth.THAWING
 
 
+def test_it_tells_where_an_object_is_read_from(tmp_path: Path) -> None:
+    site = plain(tmp_path, STRIPE)
+    for name in "abc":
+        site.put(name, b"x")
+    site.router = site.routed(site.seen)  # in a run of its own
+    site.router.list()
+    site.calls()
+    assert site.router.extras.group
+    told = {name: site.router.extras.group.reads_from(name) for name in "abc"}
+    assert told == {name: site.holders(name)[0] for name in "abc"}
+    assert len(set(told.values())) == 2
+    assert site.calls() == {"A": [], "B": []}
+
+
 def test_containers_are_made_on_every_member_that_can(tmp_path: Path) -> None:
     site = plain(tmp_path)
     (tmp_path / "B").rmdir()

@@ -147,6 +147,9 @@ class _RoutedGroup:
         route = rules.route_of(name)
         return Homes(labels=route.labels, copies=route.copies)
 
+    def reads_from(self, name: str) -> str:
+        return self._members.order(name)[0]
+
     def owe(self, debts: Iterable[Debt]) -> None:
         self._ledger.add(debts)
 

@@ -122,7 +122,7 @@ class Turn:
         try:
             return self._pourer.pour(self._files, self._run)
         finally:
-            self._turns.end(file)
+            self._turns.end(file, self._run)
 
 
 class _Pouring:

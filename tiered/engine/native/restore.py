@@ -46,6 +46,12 @@ from tiered.errors import ArchiveDamaged
 
 _SHORTER = 8
 """How much shorter the first window is than others, so that threads begin soon."""
+_THREADS_OF_ONE = 2
+"""Of several stores that are read at once: one reads while the other writes."""
+_MOST_THREADS = 8
+"""For stores; memory is what counts."""
+_LOOKED_AT = 64
+"""Volumes that tell how many stores there are."""
 _MOST_PROCESSES = 4
 """What one process unpacks keeps no more of them busy."""
 
@@ -135,8 +141,10 @@ class _Restore:
         self._names, self._dresser = TemporaryNames(), Dresser()
         self._folders = Folders(self._root, self._losses.refuse)
         self._pourer = Pourer(volumes, self._names, self._dresser)
+        homes = len({self._store_of(name) for name in plan.names[:_LOOKED_AT]})
+        threads = max(settings.threads, min(_MOST_THREADS, _THREADS_OF_ONE * homes))
         self._queue = TaskQueue(
-            context, settings.threads, self.report, self._losses, self._close
+            context, threads, self.report, self._losses, self._close
         )
         self._processes = 0
         if plan.files >= settings.many_files:
@@ -205,7 +213,7 @@ class _Restore:
         runs = plan_runs(segments, self._volumes.table, self._settings.read)
         pouring: Iterable[Task] = (partial(self._pourer.pour, files, r) for r in runs)
         if self._context.store.extras.ranges is not None:
-            turns = Turns(runs)
+            turns = Turns(runs, self._home)
             pouring = [Turn(turns, self._pourer, files) for _ in runs]
         empty: list[FileJob | SpecialJob] = [
             f for f in files if not f.size and not f.done
@@ -215,6 +223,14 @@ class _Restore:
             for each in batches([*empty, *window.specials])
         )
         return chain(making, pouring)
+
+    def _home(self, volume: int) -> str:
+        return self._store_of(self._volumes.name(volume).name)
+
+    def _store_of(self, name: str) -> str:
+        """Which of several stores an object is read from."""
+        group = self._context.store.extras.group
+        return group.reads_from(name) if group else ""
 
     def _close(self, window: Window) -> None:
         """All files are there that will be."""

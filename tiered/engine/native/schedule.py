@@ -172,35 +172,51 @@ class Turns:
 
     As long as there are enough files, no two runs at a time are of the same one:
     so the parts of a file arrive in order, and none waits to be hashed until it
-    has to be read back.  Any number of threads may use it.
+    has to be read back.  What counts more, if volumes lie on several stores, is
+    that all of these are busy: the next run is of the one that is read least at
+    the time.  Any number of threads may use it.
+
+    Args:
+        runs: All there are.
+        home: Number of a volume -> the store that it is read from.
     """
 
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self._runs = {
-            file: deque(run for _, run in each)
-            for file, each in groupby(_needs(runs), key=lambda need: need[0][0])
-        }
-        """By the file that wants them first."""
+    def __init__(
+        self, runs: Sequence[Run], home: Callable[[int], str] = lambda _: ""
+    ) -> None:
+        self._runs: dict[str, dict[int, deque[Run]]] = {}
+        """By store, and by the file that wants them first."""
+        self._home = {run.volume: home(run.volume) for run in runs}
+        for (file, _), run in _needs(runs):
+            files = self._runs.setdefault(self._home[run.volume], {})
+            files.setdefault(file, deque()).append(run)
         self._busy: Counter[int] = Counter()
+        self._reads: Counter[str] = Counter()
         self._lock = Lock()
 
     def take(self) -> tuple[int, Run]:
         """The next run, and its file, which is busy until `end`."""
         with self._lock:
-            free = (file for file in self._runs if not self._busy[file])
-            file = next(free, None)
-            if file is None:
-                file = next(iter(self._runs))
-            runs = self._runs[file]
-            run = runs.popleft()
+            home = min(self._runs, key=self._rank)
+            runs = self._runs[home]
+            free = (file for file in runs if not self._busy[file])
+            file = next(free, next(iter(runs)))
+            run = runs[file].popleft()
+            if not runs[file]:
+                del runs[file]
             if not runs:
-                del self._runs[file]
+                del self._runs[home]
             self._busy[file] += 1
+            self._reads[home] += 1
             return file, run
 
-    def end(self, file: int) -> None:
+    def end(self, file: int, run: Run) -> None:
         with self._lock:
             self._busy[file] -= 1
+            self._reads[self._home[run.volume]] -= 1
+
+    def _rank(self, home: str) -> tuple[int, int]:
+        return self._reads[home], next(iter(self._runs[home]))
 
 
 def _needs(runs: Sequence[Run]) -> list[tuple[tuple[int, int], Run]]:
