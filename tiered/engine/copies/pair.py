@@ -20,7 +20,7 @@ class Pair:
         return {SOURCE: self.source, TARGET: self.target}
 
     def homes(self, name: str, without: str | None = None) -> Homes:
-        return Homes(labels=(self.target,), copies=1)
+        return Homes(labels=(TARGET,), copies=1)
 
     def reads_from(self, name: str) -> str:
         return self._group.reads_from(name) if self._group else next(iter(self.members))
