@@ -263,17 +263,17 @@ DAV_RACE: Final = {RACE: "rclone looks whether the target is there, then moves"}
 STORES = {
     "file": Case(
         open=lambda s: at_once(file(s)),
-        extras={"ranges", "stat", "create"},
+        extras={"ranges", "stat", "create", "folders"},
         server="a folder",
     ),
     "wrapped": Case(
         open=lambda s: at_once(Wrapped(file(s))),
-        extras={"ranges", "stat", "create"},
+        extras={"ranges", "stat", "create", "folders"},
         server="the same, through a wrapper that changes nothing",
     ),
     "cold": Case(
         open=cold,
-        extras={"thaw", "stat", "create"},
+        extras={"thaw", "stat", "create", "folders"},
         server="the same, sealed as archive storage is (`cold+file://`)",
     ),
     "swift": Case(
@@ -309,22 +309,26 @@ STORES = {
         extras={"thaw", "ranges", "stat", "create"},
         server="Azurite, with a tier Archive that takes its time",
     ),
-    "sftp": Case(open=sftp, extras={"ranges", "stat", "create"}, server="OpenSSH"),
+    "sftp": Case(
+        open=sftp,
+        extras={"ranges", "stat", "create", "folders"},
+        server="OpenSSH",
+    ),
     "webdav": Case(
         open=webdav,
-        extras={"ranges", "stat", "create"},
+        extras={"ranges", "stat", "create", "folders"},
         server="rclone",
         exceptions=DAV_RACE,
     ),
     "ftp": Case(
         open=lambda s: ftp(s, "ftp"),
-        extras={"ranges", "stat", "create"},
+        extras={"ranges", "stat", "create", "folders"},
         server="pyftpdlib",
         exceptions=FTP_RACE,
     ),
     "ftp-old": Case(
         open=lambda s: ftp(s, "ftp_old"),
-        extras={"ranges", "stat", "create"},
+        extras={"ranges", "stat", "create", "folders"},
         server="the same without MLSD",
         exceptions=FTP_RACE,
     ),

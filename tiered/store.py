@@ -144,6 +144,16 @@ class Create(Protocol):
         """Make it, of the kind that this store needs; False if it was there."""
 
 
+class Folders(Protocol):
+    """A store that makes folders for names with a slash, and keeps empty ones."""
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder and those in it, as far as nothing else lies there.
+
+        Only while nobody puts objects into it.  One that is not there is no error.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What can be seen now, and who did not answer."""
@@ -227,6 +237,9 @@ class Group(Protocol):
     def members(self) -> Mapping[str, "Store"]:
         """By label.  Whoever writes to one of them tells `owe` or `settle`."""
 
+    def reads_from(self, name: str) -> str:
+        """The member that is asked first for `name`, as far as is known; no I/O."""
+
     def homes(self, name: str, without: str | None = None) -> Homes:
         """Where the copies of `name` belong, or would without one member."""
 
@@ -240,9 +253,6 @@ class Group(Protocol):
 
         Raises:
             StoreError: Nobody answered who could keep them.
-    def reads_from(self, name: str) -> str:
-        """The member that is asked first for `name`, as far as is known; no I/O."""
-
         """
 
     def settle(self, paid: Iterable[Debt]) -> None:
@@ -261,6 +271,7 @@ class Extras:
     ranges: Ranges | None = None
     stat: Stat | None = None
     create: Create | None = None
+    folders: Folders | None = None
     surveys: Surveys | None = None
     copies: Copies | None = None
     group: Group | None = None

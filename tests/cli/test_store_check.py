@@ -98,13 +98,14 @@ def test_a_store_that_keeps_all_rules(folder: Path, wrapped: Wrap) -> None:
     result = check(f"file://{folder}").succeeded()
     rows = [line for line in result.out.splitlines() if re.match(r"  \w", line)]
     assert [r[62:].partition(":")[0] for r in rows[: len(ALL)]] == [
-        *("not tried", *["ok"] * 12),
+        *("not tried", *["ok"] * 13),
         "not offered",
     ]
     assert all(c.text in result.out for c in ALL)
     assert re.search(r"put +\d+\.\d ms +\d+\.\d ms", result.out)
     assert re.search(r"one object of 100.0 KiB: put .*/s, get .*/s", result.out)
     assert files(folder) == MINE
+    assert {path.name for path in folder.iterdir()} == MINE.keys()  # no folder
     ours = {name for name in names if name}
     assert len({name.partition("/")[0] for name in ours - {FOLDER}}) == 1
     assert all(name.startswith(FOLDER) for name in ours)
@@ -187,7 +188,8 @@ class TestCold:
         (checked,) = json.loads(result.out)["checked"]
         assert checked["latency"].keys() == {"put", "stat", "get", "list", "delete"}
         assert checked["throughput"]["get_bytes_per_s"] is None
-        assert set(outcomes(result).values()) == {"ok", "not tried"}
+        wanted = {"ok", "not tried", "not offered"}
+        assert set(outcomes(result).values()) == wanted
         with closing(glacier.s3()) as s3:
             assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
@@ -224,6 +226,7 @@ class TestAccess:
         assert result.status == 0, result.err
         assert re.search(r"R8 .* ok\n", result.out)
         assert "it was made for this check, and stays" in result.err
+        assert list((sshd.data / name).iterdir()) == []
 
     def test_wrong_credentials(
         self, openstack: OpenStack, monkeypatch: pytest.MonkeyPatch

@@ -207,6 +207,20 @@ class ShortRanges(EndsLate):
         return super().get_range(name, start, size - 1)
 
 
+class RemovesAll(Wrapped):
+    """A folder is removed with all that is in it."""
+
+    @property
+    def extras(self) -> Extras:
+        return dataclasses.replace(super().extras, folders=self)
+
+    def remove_folder(self, folder: str) -> None:
+        for entry in self.inner.list(f"{folder}/"):
+            self.inner.delete(entry.name)
+        if folders := self.inner.extras.folders:
+            folders.remove_folder(folder)
+
+
 class NeverCold(Wrapped):
     """Says that it is cold storage, and is not."""
 

@@ -32,6 +32,7 @@ CASES: list[tuple[type[Wrapped], str]] = [
     (broken.WrongMd5, "entries_tell_sizes_and_checksums"),
     (broken.EndsLate, "ranges_are_exact"),
     (broken.ShortRanges, "ranges_are_exact"),
+    (broken.RemovesAll, "empty_folders_can_be_removed"),
     (broken.NeverCold, "cold_objects_are_read_through_a_thaw_only"),
     (broken.MakesItself, "r8_nothing_is_made_unasked"),
     (broken.LooksEmpty, "r8_nothing_is_made_unasked"),

@@ -81,7 +81,9 @@ class WrittenBeside(Wrapped):
     @property
     def extras(self) -> Extras:
         seen, real = self.reader.extras, self.inner.extras
-        return dataclasses.replace(seen, thaw=real.thaw, create=real.create)
+        return dataclasses.replace(
+            seen, thaw=real.thaw, create=real.create, folders=real.folders
+        )
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         return self.reader.list(prefix)
@@ -144,6 +146,9 @@ class Everything:
     def create(self) -> bool:
         return self._called("create", True)
 
+    def remove_folder(self, folder: str) -> None:
+        self._called("remove_folder", None)
+
     def survey(self, prefix: str = "") -> Survey:
         return self._called("survey", Survey((), {}, writable=True, listings={}))
 
@@ -172,18 +177,21 @@ def test_every_capability_reaches_the_store(wrap: Callable[[Store], Wrapped]) ->
     assert extras.thaw
     assert extras.ranges
     assert extras.create
+    assert extras.folders
     assert extras.surveys
     assert extras.copies
     extras.thaw.frost(["n"])
     extras.thaw.thaw(["n"])
     extras.ranges.get_range("n", 0, 1)
     extras.create.create()
+    extras.folders.remove_folder("n")
     extras.surveys.survey()
     extras.copies.copies("n")
     extras.copies.get_copy("n", "a").close()
     called = [verb for verb in inner.calls if verb != "stat"]
     assert called == [
-        *("frost", "thaw", "get_range", "create", "survey", "copies", "get_copy a"),
+        *("frost", "thaw", "get_range", "create", "remove_folder"),
+        *("survey", "copies", "get_copy a"),
     ]
 
 

@@ -60,7 +60,7 @@ class FileStore:
         self._root = settings.root
         self._durable = settings.durable
         self.label = f"file://{settings.root}"
-        self.extras = Extras(ranges=self, stat=self, create=self)
+        self.extras = Extras(ranges=self, stat=self, create=self, folders=self)
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         with self._errors_as_ours("list", prefix):
@@ -144,6 +144,15 @@ class FileStore:
                 hint="Create it, or mount the disk that holds it.",
             ) from e
         return True
+
+    def remove_folder(self, folder: str) -> None:
+        with self._errors_as_ours("delete", folder):
+            for path, _, _ in os.walk(self._path(folder), topdown=False):
+                try:
+                    Path(path).rmdir()
+                except OSError as e:
+                    if e.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                        raise
 
     def _walk(self, prefix: str) -> Iterator[Entry]:
         for folder, _, files in os.walk(self._root, onerror=_raise):

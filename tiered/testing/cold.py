@@ -45,7 +45,7 @@ class ColdStore:
         self._inner, self._settings, self._clock = inner, settings, clock
         self.label = f"cold+{inner.label}"
         e = inner.extras
-        self.extras = Extras(thaw=self, stat=e.stat, create=e.create)
+        self.extras = Extras(thaw=self, stat=e.stat, create=e.create, folders=e.folders)
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         return self._inner.list(prefix)

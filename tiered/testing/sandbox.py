@@ -15,6 +15,7 @@ from tiered.names import check_name
 from tiered.store import (
     Entry,
     Extras,
+    Folders,
     Frost,
     PutMode,
     Ranges,
@@ -49,6 +50,7 @@ class Sandbox:
             ranges=_Ranges(self, e.ranges) if e.ranges else None,
             stat=_Stat(self, e.stat) if e.stat else None,
             create=e.create,
+            folders=_Folders(self, e.folders) if e.folders else None,
         )
 
     def full(self, name: str) -> str:
@@ -107,6 +109,14 @@ class _Stat:
     def stat(self, name: str) -> Entry:
         full = self._outer.full(name)
         return replace(self._inner.stat(full), name=name)
+
+
+class _Folders:
+    def __init__(self, outer: Sandbox, inner: Folders) -> None:
+        self._outer, self._inner = outer, inner
+
+    def remove_folder(self, folder: str) -> None:
+        self._inner.remove_folder(self._outer.full(folder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

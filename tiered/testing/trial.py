@@ -129,7 +129,14 @@ class Trial:
     def end(self) -> Leftovers:
         """Take away all that was put, and is not yet gone."""
         touched = {name for box in self._boxes for name in box.touched}
-        return sweep(self.store, self.root, touched)
+        left = sweep(self.store, self.root, touched)
+        if left.error or not (folders := self.store.extras.folders):
+            return left
+        try:
+            folders.remove_folder(self.root)
+        except StoreError as e:
+            return Leftovers(names=(f"{self.root}/",), error=e)
+        return left
 
     def _box(self, start: str = "", store: Store | None = None) -> Sandbox:
         folder = f"{self.root}/{len(self._boxes):02}"
@@ -179,7 +186,8 @@ def _judge(check: Check, rig: Rig) -> Finding:
     except (Unavailable, Full):
         raise  # of the day, not of the store
     except (Broken, StoreError) as e:
-        return Finding(Outcome.BROKEN, str(e))
+        outcome = Outcome.NOT_OFFERED if check.is_optional else Outcome.BROKEN
+        return Finding(outcome, str(e))
 
 
 @contextmanager

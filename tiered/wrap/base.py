@@ -13,6 +13,7 @@ from tiered.store import (
     Create,
     Entry,
     Extras,
+    Folders,
     Frost,
     PutMode,
     Ranges,
@@ -49,6 +50,7 @@ class Wrapped:
             ranges=_Ranges(self, e.ranges) if e.ranges else None,
             stat=_Stat(self, e.stat) if e.stat else None,
             create=_Create(self, e.create) if e.create else None,
+            folders=_Folders(self, e.folders) if e.folders else None,
             surveys=_Surveys(self, e.surveys) if e.surveys else None,
             copies=_Copies(self, e.copies) if e.copies else None,
             group=e.group,
@@ -107,6 +109,16 @@ class _Create:
 
     def create(self) -> bool:
         return self._outer.around("create", "", self._inner.create)
+
+
+class _Folders:
+    def __init__(self, outer: Wrapped, inner: Folders) -> None:
+        self._outer, self._inner = outer, inner
+
+    def remove_folder(self, folder: str) -> None:
+        self._outer.around(
+            "remove_folder", folder, lambda: self._inner.remove_folder(folder)
+        )
 
 
 class _Surveys:

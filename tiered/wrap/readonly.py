@@ -17,12 +17,13 @@ _CHANGES: Final = {
     "delete": "delete",
     "thaw": "thaw",
     "create": "create",
+    "remove_folder": "remove the folder",
 }
 """Verbs that change what a store holds, or cost money to undo; and their words."""
 
 
 class ReadOnly(Wrapped):
-    """`inner`, without put, delete, thaw and create.
+    """`inner`, without put, delete, thaw, create and remove_folder.
 
     Args:
         why: What made it so, for the hint: an option, or a key of a config.

@@ -39,6 +39,7 @@ CLASSES: Final[Mapping[str, MoneyClass]] = {
     "get_range": MoneyClass.READ,
     "stat": MoneyClass.READ,
     "delete": MoneyClass.FREE,
+    "remove_folder": MoneyClass.FREE,
 }
 """Of each verb; a thaw is counted by names instead."""
 

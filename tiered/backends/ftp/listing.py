@@ -51,8 +51,10 @@ def rows(connection: ftplib.FTP, folder: str, what: str) -> list[Row]:
         if reply_of(e) not in _UNKNOWN:
             raise
     lines: list[str] = []
-    connection.retrlines(f"LIST ./{folder}", lines.append)
-    connection.voidcmd("TYPE I")  # a listing is text, and stays so
+    try:
+        connection.retrlines(f"LIST ./{folder}", lines.append)
+    finally:
+        connection.voidcmd("TYPE I")  # a listing is text, and stays so
     found = map(partial(of_unix, what=what), lines)
     return [row for row in found if row is not None]
 

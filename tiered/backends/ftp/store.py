@@ -42,7 +42,7 @@ class FtpStore:
         self._access, self._connections, self.label = access, connections, label
         self._folders: set[str] = set()
         """Known to be there, so not made again."""
-        self.extras = Extras(ranges=self, stat=self, create=self)
+        self.extras = Extras(ranges=self, stat=self, create=self, folders=self)
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         what = self._what("list", prefix)
@@ -146,6 +146,23 @@ class FtpStore:
                         hint="Create it, and the one above it, on the server.",
                     ) from e
         return True
+
+    def remove_folder(self, folder: str) -> None:
+        what = self._what("delete", check_name(folder))
+        with failures.as_ours(what), self._connections.one() as connection:
+            self._remove_empty(connection, folder, what)
+
+    def _remove_empty(self, connection: ftplib.FTP, folder: str, what: str) -> None:
+        try:
+            rows = listing.rows(connection, f"{folder}/", what)
+        except ftplib.error_perm:
+            return  # it is not there
+        for row in rows:
+            if row.size is None:
+                self._remove_empty(connection, f"{folder}/{row.name}", what)
+        with suppress(ftplib.error_perm):  # not empty: FTP has no word for that
+            connection.rmd(folder)
+            self._folders.discard(folder)
 
     def _refuse_taken(self, connection: ftplib.FTP, name: str) -> None:
         try:

@@ -29,7 +29,7 @@ from tiered.backends.sftp.transfer import (
     reading,
     send,
 )
-from tiered.backends.sftp.walk import Walk, is_file
+from tiered.backends.sftp.walk import Walk, is_file, remove_empty
 from tiered.download import Receiving, buffered
 from tiered.errors import AlreadyExists, Full, NotFound, StoreError, StoreMissing
 from tiered.names import check_name
@@ -50,7 +50,7 @@ class SftpStore:
 
     def __init__(self, settings: SftpSettings, session: Session, label: str) -> None:
         self._root, self._session, self.label = settings.root, session, label
-        self.extras = Extras(ranges=self, stat=self, create=self)
+        self.extras = Extras(ranges=self, stat=self, create=self, folders=self)
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         walk = Walk(self._root, prefix, self._session.timeout_s)
@@ -122,6 +122,13 @@ class SftpStore:
                     hint="Create it on the server, or mount the disk that holds it.",
                 ) from e
         return True
+
+    def remove_folder(self, folder: str) -> None:
+        path = self._path(folder)
+        with self._errors_as_ours("delete", folder):
+            self._session.call_long(
+                lambda s: remove_empty(s, path, self._session.timeout_s)
+            )
 
     def _refuse_taken(self, name: str, target: str) -> None:
         if self._exists(target):

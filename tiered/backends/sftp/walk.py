@@ -2,8 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
-from asyncssh import SFTPAttrs, SFTPClient, SFTPName
+from asyncssh import (
+    SFTPAttrs,
+    SFTPClient,
+    SFTPDirNotEmpty,
+    SFTPFailure,
+    SFTPName,
+    SFTPNoSuchFile,
+)
 from asyncssh.constants import (
     FILEXFER_TYPE_DIRECTORY,
     FILEXFER_TYPE_REGULAR,
@@ -68,6 +76,27 @@ class Walk:
 
     def _is_wanted(self, name: str) -> bool:
         return name.startswith(self._prefix) and not name.endswith(RESERVED_END)
+
+
+async def remove_empty(client: SFTPClient, folder: str, timeout_s: float) -> None:
+    """Remove a folder, and those in it, as far as nothing else lies there.
+
+    Raises:
+        TimeoutError: The server fell silent.
+        asyncssh.Error: It refused.
+    """
+    async with asyncio.timeout(timeout_s):
+        try:
+            rows = await client.readdir(folder)
+        except SFTPNoSuchFile:
+            return
+    inside = [r for r in rows if r.filename not in (".", "..")]
+    for row in inside:
+        if row.attrs.type == FILEXFER_TYPE_DIRECTORY:
+            await remove_empty(client, f"{folder}/{row.filename!s}", timeout_s)
+    async with asyncio.timeout(timeout_s):
+        with suppress(SFTPFailure, SFTPDirNotEmpty):  # version 3 does not say why
+            await client.rmdir(folder)
 
 
 def is_file(attrs: SFTPAttrs) -> bool:

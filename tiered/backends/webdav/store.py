@@ -42,7 +42,7 @@ class WebdavStore:
         """Known to be there, so not made again."""
         self._replacing = threading.Lock()
         """Some servers delete the target, then move: two at once are an error."""
-        self.extras = Extras(ranges=self, stat=self, create=self)
+        self.extras = Extras(ranges=self, stat=self, create=self, folders=self)
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         found: list[Entry] = []
@@ -129,6 +129,24 @@ class WebdavStore:
                 f"{self.label}: the folder above it is not there",
                 hint="Create it on the server, or correct the URL.",
             ) from e
+
+    def remove_folder(self, folder: str) -> None:
+        with suppress(NotFound):
+            self._remove_empty(f"{check_name(folder)}/")
+
+    def _remove_empty(self, folder: str) -> bool:
+        """Is it gone?  Looked at first, as DELETE takes all that is in it."""
+        rows = list(self._inside(folder))
+        gone = [
+            self._remove_empty(f"{name.rstrip('/')}/")
+            for name, size in rows
+            if size is None
+        ]
+        if len(gone) < len(rows) or not all(gone):
+            return False
+        self._delete(folder, self._what("delete", folder))
+        self._folders.discard(folder)
+        return True
 
     def _publish(self, part: str, name: str, mode: PutMode, what: str) -> None:
         """Give a whole part file its name."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from tiered.testing.contract.capabilities import (
     cold_objects_are_read_through_a_thaw_only,
+    empty_folders_can_be_removed,
     r8_nothing_is_made_unasked,
     ranges_are_exact,
 )
@@ -58,6 +59,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     names_may_have_folders_blanks_and_accents,
     entries_tell_sizes_and_checksums,
     ranges_are_exact,
+    empty_folders_can_be_removed,
     cold_objects_are_read_through_a_thaw_only,
 )
 """Each wants an empty store."""

@@ -19,6 +19,23 @@ def ranges_are_exact(rig: Rig) -> None:
     expect(raises(StoreError, too_far), "a short read must be an error")
 
 
+@check("folders", "empty folders can be removed, and no others")
+def empty_folders_can_be_removed(rig: Rig) -> None:
+    if (folders := rig.store.extras.folders) is None:
+        raise NotOffered("no folders are kept, or they stay")
+    for name in ("a/b/o", "k/b/o"):
+        rig.create(name, b"x")
+    rig.store.delete("a/b/o")
+    for folder in ("a", "k", "nothing/there"):
+        folders.remove_folder(folder)
+    rig.create("a", b"a name that no folder has any more")
+    wanted = ["a", "k/b/o"]
+    expect(rig.names("", wanted) == wanted, "more than empty folders was removed")
+    rig.expect_content("k/b/o", b"x", otherwise="an object in a folder was changed")
+    rig.store.delete("a")
+    rig.create("a/b/o", b"a folder again")
+
+
 @check("thaw", "cold objects are sealed, and read after a thaw", on_volumes=True)
 def cold_objects_are_read_through_a_thaw_only(rig: Rig) -> None:
     if (thaw := rig.store.extras.thaw) is None:
