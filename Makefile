@@ -15,7 +15,7 @@ lock := $(venv)/bin/uv pip compile --quiet --upgrade --universal \
 	--no-emit-index-url --no-emit-find-links
 install := -m pip install -qq --disable-pip-version-check --require-hashes
 
-.PHONY: setup demo test rules lint lock clean system openssh bench
+.PHONY: setup demo test rules lint lock clean system openssh rsync bench
 .DELETE_ON_ERROR:
 
 setup: $(stamps)/tiered
@@ -29,10 +29,10 @@ lint: setup
 	$(venv)/bin/mypy
 	$(venv)/bin/lint-imports
 
-test: lint $(stamps)/openstack $(stamps)/duplicity $(stamps)/azurite openssh
+test: lint $(stamps)/openstack $(stamps)/duplicity $(stamps)/azurite openssh rsync
 	$(venv)/bin/pytest -n 2
 
-rules: setup $(stamps)/openstack $(stamps)/azurite openssh
+rules: setup $(stamps)/openstack $(stamps)/azurite openssh rsync
 	$(venv)/bin/pytest -n 2 tests/test_store_contract.py --write-rules
 
 # Compiled first, as what pip installs is: some machines keep no bytecode.
@@ -67,6 +67,9 @@ $(stamps)/azurite: contrib/servers/azurite/package-lock.json | system
 
 openssh: | system
 	@contrib/setup/openssh_server.sh build/openssh
+
+rsync: | system
+	@contrib/setup/rsync.sh
 
 # Each environment is made anew when its lock changes, so that nothing which the
 # lock does not name can be relied on.

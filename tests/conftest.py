@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.servers",
     "tests.store_servers",
     "tests.cloud_servers",
+    "tests.program_servers",
     "tests.rules_table",
 ]
 

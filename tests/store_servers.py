@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -73,7 +73,18 @@ class Ssh(Folder):
 @pytest.fixture(scope="session")
 def sshd() -> Iterator[Ssh]:
     """OpenSSH, by key."""
-    with _public_folder() as folder:
+    with openssh(as_nobody) as found:
+        yield found
+
+
+@contextmanager
+def openssh(login: Callable[[Path], list[str]]) -> Iterator[Ssh]:
+    """OpenSSH, in a folder of its own.
+
+    Args:
+        login: Given that folder, the words that run what follows them as who logs in.
+    """
+    with public_folder() as folder:
         found = _ssh(folder, "nobody" if os.geteuid() == 0 else _me())
         (folder / "authorized_keys").write_bytes(
             found.identity.with_suffix(".pub").read_bytes()
@@ -81,9 +92,9 @@ def sshd() -> Iterator[Ssh]:
         (folder / "sshd_config").write_text(
             _SSHD.format(folder=folder, port=found.port)
         )
-        _give(folder)
-        sshd = _sshd_program(folder)
-        command = [*_as_nobody(), *sshd, "-D", "-e", "-f", str(folder / "sshd_config")]
+        give(folder)
+        command = [*login(folder), *_sshd_program(folder), "-D", "-e"]
+        command += ["-f", str(folder / "sshd_config")]
         with program(command, folder / "log", found.port):
             yield found
 
@@ -185,7 +196,7 @@ def _sshd_program(folder: Path) -> list[str]:
 
 
 @contextmanager
-def _public_folder() -> Iterator[Path]:
+def public_folder() -> Iterator[Path]:
     """pytest's own folders are for one user alone."""
     folder = Path(tempfile.mkdtemp(prefix="tiered-sshd-"))
     folder.chmod(0o755)
@@ -195,13 +206,13 @@ def _public_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _as_nobody() -> list[str]:
+def as_nobody(_: Path) -> list[str]:
     if os.geteuid() != 0:
         return []
     return ["setpriv", f"--reuid={LOGIN}", "--regid=nogroup", "--clear-groups", "--"]
 
 
-def _give(folder: Path) -> None:
+def give(folder: Path) -> None:
     if os.geteuid() == 0:
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, LOGIN)

@@ -27,7 +27,8 @@ stdout, everything else to stderr. Exit statuses: [errors](../errors/README.md).
 A URL is `file:///path`, `cold+file:///path`, `swift://container[/prefix]`,
 `pca://container[/prefix]`, `s3:///bucket[/prefix]`, `azure://container[/prefix]`, `gs://bucket[/prefix]`,
 `b2://[key_id@]bucket[/prefix]`, `sftp://user@host/folder`,
-`webdavs://user@host/folder`, `ftps://user@host/folder`, or
+`webdavs://user@host/folder`, `ftps://user@host/folder`, `rsync://user@host::module/folder`,
+`rclone://remote:path`, or
 `multi:///path/config.json?mode=…&onfail=…` ([multi](multi.md)). Put it in quotes.
 A TIME is `now`, an interval before now (`3D`, `12h`, `1M2D`), a date, or a time as in
 [the format](../format/duplicity.md#times).

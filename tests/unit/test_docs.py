@@ -35,6 +35,12 @@ FOREIGN = {
         *("--passphrase-fd", "--pinentry-mode", "--s2k-count", "--status-fd"),
     ),
     "systemctl": ("--now",),
+    "rsync": (
+        *("--files-from", "--from0", "--ignore-existing", "--ignore-times", "--fsync"),
+        *("--delete", "--delete-missing-args", "--remove-source-files"),
+        *("--list-only", "--recursive", "--out-format"),
+    ),
+    "rclone": ("--partial-suffix", "--rc", "--rc-serve", "--stdio"),
 }
 """Options of other programs that the docs name."""
 PLACEHOLDERS = {"ACTION", "DIR", "URL", "TIME"}

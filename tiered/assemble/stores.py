@@ -181,6 +181,35 @@ def _open_azure(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
     )
 
 
+def _open_rsync(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.rsync_program import rsync_store
+
+    return rsync_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        scratch=_scratch(options),
+        ssh_options=str(wanted.options.get("ssh_options", options.ssh_options)),
+    )
+
+
+def _open_rclone(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.backends.rclone import rclone_store
+
+    return rclone_store(
+        wanted.url,
+        wanted.env,
+        timeout_s=options.timeout_s,
+        scratch=_scratch(options),
+    )
+
+
+def _scratch(options: Namespace) -> Path:
+    import tempfile
+
+    return Path(options.tempdir or tempfile.gettempdir())
+
+
 def _blob_tier(
     wanted: Wanted, options: Namespace
 ) -> Callable[[str], str | None] | str | None:
@@ -258,6 +287,8 @@ _SCHEMES: dict[str, Callable[[Wanted, Namespace, Clock], Store]] = {
     "pexpect+sftp": _open_sftp,
     "pexpect+scp": _open_sftp,
     "lftp+sftp": _open_sftp,
+    "rsync": _open_rsync,
+    "rclone": _open_rclone,
     "ftp": _open_ftp,
     "ftps": _open_ftp,
     "ftpes": _open_ftp,

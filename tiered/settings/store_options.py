@@ -81,7 +81,7 @@ STORES = (
         dest="ssh_options",
         default="",
         metavar="TEXT",
-        help="for sftp: -oIdentityFile=FILE -oUserKnownHostsFile=FILE",
+        help="for sftp and rsync: -oIdentityFile=FILE -oUserKnownHostsFile=FILE",
     ),
     Option(
         names=("--ssl-cacert-file",),
