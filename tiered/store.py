@@ -246,10 +246,13 @@ class Group(Protocol):
     def owe(self, debts: Iterable[Debt]) -> None:
         """Keep them where every machine sees them."""
 
-    def debts(self) -> tuple[Debt, ...]:
+    def debts(self, listed: Iterable[Entry] | None = None) -> tuple[Debt, ...]:
         """All that any run has kept and nobody has paid, sorted.
 
-        Cost: One listing, and one get for each run that left debts.
+        Args:
+            listed: What members list, if they were asked just now.
+
+        Cost: One listing without `listed`, and one get for each run that left debts.
 
         Raises:
             StoreError: Nobody answered who could keep them.

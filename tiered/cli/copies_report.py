@@ -1,5 +1,6 @@
 """What is said of copies, as text and as JSON documents.  Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,19 +16,20 @@ if TYPE_CHECKING:  # what an action does not run, it need not load
     from tiered.engine.copies.plan import RepairPlan
     from tiered.engine.copies.repair import RepairReport
     from tiered.engine.copies.sample import SampleReport
+    from tiered.engine.copies.scope import Scope
     from tiered.engine.status import MembersStatus
 
 _SHOWN = 20
 """Objects that are named; JSON has all of them."""
 
 
-def comparison_report(comparison: "Comparison") -> Report:
+def comparison_report(comparison: "Comparison", scope: "Scope") -> Report:
     """A table of the stores, and each object that is not as it should be."""
     rows = [("store", "objects", "size", "missing", "different")]
     document = {}
     for label, held in comparison.holdings.items():
-        lacks = sum(label in f.missing for f in comparison.findings)
-        differs = sum(label in f.different for f in comparison.findings)
+        lacks = sum(label in f.missing for f in scope.findings)
+        differs = sum(label in f.different for f in scope.findings)
         shown = f"{held.objects:,}", format_bytes(held.size_bytes)
         rows.append((label, *shown, f"{lacks:,}", f"{differs:,}"))
         document[label] = {
@@ -37,12 +39,22 @@ def comparison_report(comparison: "Comparison") -> Report:
             "different": differs,
         }
     rows += [(label, "does not answer", "", "", "") for label in comparison.silent]
-    lines = [*table(rows), *_named([_finding_line(f) for f in comparison.findings])]
-    return lines, {
+    lines = [*table(rows), *_named([_finding_line(f) for f in scope.findings])]
+    return lines + held_lines(scope), {
         "members": document,
         "silent": {label: str(e) for label, e in comparison.silent.items()},
-        "findings": [_finding_document(f) for f in comparison.findings],
+        "findings": [_finding_document(f) for f in scope.findings],
+        "held": [str(s) for s in sorted(scope.sets)],
+        "debt_objects": [entry.name for entry in comparison.debt_objects],
     }
+
+
+def held_lines(scope: "Scope") -> list[str]:
+    """Sets that are not looked at."""
+    return [
+        f"left as it is: {each}, which is being written or deleted, or was interrupted"
+        for each in sorted(scope.sets)
+    ]
 
 
 def table(rows: "Sequence[tuple[str, ...]]") -> list[str]:
@@ -63,12 +75,13 @@ def plan_report(plan: "RepairPlan", waits: Mapping[str, float | None]) -> Report
     Args:
         waits: Label -> seconds that a thaw there takes, if the store says.
     """
-    now = sum(len(t.targets) for t in plan.transfers)
-    later = sum(len(t.targets) for t in plan.sealed)
+    now = sum(t.copies for t in plan.transfers)
+    later = sum(t.copies for t in plan.sealed)
     size = format_bytes(plan.size_bytes)
     lines = []
     if now or later:
         lines.append(f"plan: {format_count(now + later, 'copy', 'copies')}, {size}")
+    lines += _target_lines(plan)
     for label, names in plan.thaws.items():
         wait_s = waits.get(label)
         wait = f", about {format_duration(wait_s)}" if wait_s is not None else ""
@@ -76,19 +89,42 @@ def plan_report(plan: "RepairPlan", waits: Mapping[str, float | None]) -> Report
         lines.append(f"  {count} must thaw on {label} first{wait}")
     if plan.paid:
         lines.append(f"  {format_count(len(plan.paid), 'debt')} paid already")
-    lost = [f"every copy of {f.name} is damaged" for f in plan.lost]
-    lines += _named(lost)
+    lines += _named([f"every copy of {f.name} is damaged" for f in plan.lost])
     return lines, {
         "copies": now,
         "sealed_copies": later,
         "size_bytes": plan.size_bytes,
+        "transfers": [
+            {"name": t.name, "from": list(t.sources), "to": list(t.targets)}
+            for t in (*plan.transfers, *plan.sealed)
+        ],
         "thaws": {label: list(names) for label, names in plan.thaws.items()},
         "paid": len(plan.paid),
         "lost": [f.name for f in plan.lost],
     }
 
 
-def repair_report(report: "RepairReport") -> Report:
+def _target_lines(plan: "RepairPlan") -> list[str]:
+    """What each store gets; of contested copies it may be less."""
+    counts: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    contested = 0
+    for transfer in (*plan.transfers, *plan.sealed):
+        contested += transfer.contested
+        for label in () if transfer.contested else transfer.targets:
+            counts[label] += 1
+            sizes[label] += transfer.size_bytes
+    lines = [
+        f"  {format_count(count, 'object')} for {label}, {format_bytes(sizes[label])}"
+        for label, count in sorted(counts.items())
+    ]
+    if contested:
+        count = format_count(contested, "object")
+        lines.append(f"  of {count} all copies are read first, to tell which is right")
+    return lines
+
+
+def repair_report(report: "RepairReport", scope: "Scope") -> Report:
     lines = [
         f"made {format_count(count, 'copy', 'copies')} on {label}"
         for label, count in sorted(report.copies.items())
@@ -99,11 +135,18 @@ def repair_report(report: "RepairReport") -> Report:
     lines += _named(
         [f"not decided: {name}: its copies differ" for name in report.undecided]
     )
-    return lines, {
+    lines += _named([f"damaged: every copy of {name}" for name in report.damaged])
+    lines += _named(
+        [f"not copied: {name}: its set is not whole there" for name in report.held_back]
+    )
+    return lines + held_lines(scope), {
         "made": dict(report.copies),
         "written_bytes": report.size_bytes,
         "failed": {name: str(e) for name, e in report.failed.items()},
         "undecided": report.undecided,
+        "damaged": report.damaged,
+        "held_back": report.held_back,
+        "held": [str(s) for s in sorted(scope.sets)],
     }
 
 
@@ -143,7 +186,10 @@ def members_report(members: "MembersStatus", now_s: float) -> Report:
     lines = table(rows)
     if strangers:
         names = ", ".join(strangers)
-        lines.append(f"debts of stores that the config has no more: {names}")
+        lines.append(
+            f"debts of stores that the config has no more: {names}; `tiered repair` "
+            "ends them where all others have the object"
+        )
     return lines, {"members": document, "silent": list(members.silent)}
 
 
@@ -157,8 +203,11 @@ def _finding_line(finding: "Finding") -> str:
     if finding.missing:
         joint = ", " if finding.lacking == len(finding.missing) else " or "
         parts.append(f"missing on {joint.join(finding.missing)}")
-    if finding.different:
-        parts.append(f"different on {', '.join(finding.different)}")
+    other = [label for label in finding.different if label not in finding.damaged]
+    if finding.damaged:
+        parts.append(f"damaged on {', '.join(finding.damaged)}")
+    if other:
+        parts.append(f"different on {', '.join(other)}")
     if finding.unclear:
         parts.append("which is right is not known")
     return f"{finding.name}: {'; '.join(parts)}"
@@ -171,5 +220,6 @@ def _finding_document(finding: "Finding") -> dict[str, object]:
         "good": list(finding.good),
         "missing": list(finding.missing),
         "different": list(finding.different),
+        "damaged": list(finding.damaged),
         "unclear": finding.unclear,
     }

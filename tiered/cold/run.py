@@ -34,6 +34,19 @@ def look(
     return plan_thaw(thaw.frost(tuple(names)), requests.thaws(), clock.time_s())
 
 
+def ask_for(
+    thaw: Thaw, names: Iterable[str], requests: Requests, clock: Clock, monitor: Monitor
+) -> None:
+    """Ask for what is sealed and was not asked for; return at once.
+
+    Raises:
+        NotFound: One of them is not listed.
+    """
+    plan = look(thaw, names, requests, clock)
+    if plan.ask:
+        _ask(thaw, plan.ask, requests, clock, monitor)
+
+
 def thaw_and_wait(
     thaw: Thaw, names: Iterable[str], requests: Requests, clock: Clock, monitor: Monitor
 ) -> None:

@@ -71,16 +71,25 @@ def read_manifest(
         raise ArchiveDamaged(f"the {backup_set.id} has no manifest")
 
     def read(decoder: Decoder) -> Manifest:
-        data = decoder.read(_MAX_MANIFEST_BYTES)
-        manifest = parse_manifest(data)
-        _check_rows(backup_set, manifest, data)
-        return manifest
+        return parse_checked(backup_set, decoder)
 
     expected = expect(collection.sizes[name.name])
     with opened(context, name, expected, check=read) as decoder:
         manifest = read(decoder)
     with cache_optional(context):
         context.cache.volumes_add(str(backup_set.id), len(manifest.volumes))
+    return manifest
+
+
+def parse_checked(backup_set: BackupSet, decoder: Decoder) -> Manifest:
+    """A manifest of style duplicity that is being decoded.
+
+    Raises:
+        ArchiveDamaged: It does not parse, or cannot be of these volumes.
+    """
+    data = decoder.read(_MAX_MANIFEST_BYTES)
+    manifest = parse_manifest(data)
+    _check_rows(backup_set, manifest, data)
     return manifest
 
 

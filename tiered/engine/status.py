@@ -49,7 +49,7 @@ class MembersStatus:
     silent: tuple[str, ...]
     """Who did not answer."""
     debts: tuple[Debt, ...]
-    """Copies that are owed, as far as runs kept it."""
+    """Copies that are owed, as far as runs kept it, of objects that are there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +107,15 @@ def read_status(context: Context) -> Status:
 
 def _members(context: Context, survey: Survey) -> MembersStatus:
     group = context.store.extras.group
+    debts = group.debts(survey.entries) if group else ()
+    if not survey.silent:  # else what nobody lists may be there alone
+        owing = {debt.name for debt in debts}
+        there = {entry.name for entry in survey.entries if entry.name in owing}
+        debts = tuple(debt for debt in debts if debt.name in there)
     return MembersStatus(
         holdings={label: holding(found) for label, found in survey.listings.items()},
         silent=tuple(survey.silent),
-        debts=group.debts() if group else (),
+        debts=debts,
     )
 
 

@@ -16,7 +16,7 @@ from tiered.download import read_at_most
 from tiered.errors import NotFound, StoreError, TieredError
 from tiered.monitor import Monitor
 from tiered.router.view import View
-from tiered.store import Debt, Owed
+from tiered.store import Debt, Entry, Owed
 
 _PAUSE_S = 10.0
 """A growing list is written again that often: with each debt it would cost as much
@@ -61,6 +61,8 @@ class Ledger:
         self._read, self._write, self._delete = read, write, delete
         self._lock = Lock()
         self._writing = Lock()
+        self._settling = Lock()
+        self._seen: tuple[str, ...] | None = None
         self._own: dict[Debt, Debt] = {}
         self._is_dirty = self._is_kept = False
         self._written_s = float("-inf")
@@ -96,36 +98,58 @@ class Ledger:
         """Keep what is not kept yet."""
         self._keep(at_once=True)
 
-    def read_all(self) -> tuple[Debt, ...]:
+    def read_all(self, listed: Iterable[Entry] | None = None) -> tuple[Debt, ...]:
         """All that any run has kept, and what this one has not kept yet, sorted.
+
+        Args:
+            listed: What members list; None: they are asked.
 
         Raises:
             StoreError: See `View.survey`.
         """
-        kept = (debt for _, debts in self._kept() for debt in debts)
+        with self._settling:
+            self._seen = self._names(listed)
+            kept = [debt for _, debts in self._kept(self._seen) for debt in debts]
         with self._lock:
             return tuple(sorted({**{debt: debt for debt in kept}, **self._own}))
 
     def settle(self, paid: Iterable[Debt]) -> None:
-        """Forget debts, and take them out of the objects that keep them."""
+        """Forget debts, and take them out of the objects that keep them.
+
+        Cost: One get for each of these objects that was seen before; if none was
+        looked for, a listing.
+        """
         gone = set(paid)
         with self._lock:
             for debt in gone & self._own.keys():
                 del self._own[debt]
                 self._is_dirty = True
-        for name, debts in self._kept():
-            left = [debt for debt in debts if debt not in gone]
-            if left and len(left) < len(debts):
-                self._write(name, pack_debts(left))
-            elif not left:
-                self._forget(name)
+        with self._settling:  # what another thread has taken out must not come back
+            if self._seen is None:
+                self._seen = self._names(None)
+            for name, debts in self._kept(self._others(self._seen)):
+                left = [debt for debt in debts if debt not in gone]
+                if left and len(left) < len(debts):
+                    self._try_write(name, left)
+                elif not left:
+                    self._forget(name)
         self._keep(at_once=True)
 
-    def _kept(self) -> list[tuple[str, tuple[Debt, ...]]]:
+    def _names(self, listed: Iterable[Entry] | None) -> tuple[str, ...]:
+        """Objects that keep debts of this archive."""
         if self._settings is None:
-            return []
-        entries = self._view.survey(self._settings.prefix).entries
-        found = [(e.name, self._unpacked(e.name)) for e in entries]
+            return ()
+        prefix = self._settings.prefix
+        entries = self._view.survey(prefix).entries if listed is None else listed
+        return tuple(sorted({e.name for e in entries if e.name.startswith(prefix)}))
+
+    def _others(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Without the object of this run, which is written by `_keep` alone."""
+        own = self._settings.name if self._settings else ""
+        return tuple(name for name in names if name != own)
+
+    def _kept(self, names: Iterable[str]) -> list[tuple[str, tuple[Debt, ...]]]:
+        found = [(name, self._unpacked(name)) for name in names]
         return [(name, debts) for name, debts in found if debts is not None]
 
     def _unpacked(self, name: str) -> tuple[Debt, ...] | None:

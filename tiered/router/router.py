@@ -153,8 +153,8 @@ class _RoutedGroup:
     def owe(self, debts: Iterable[Debt]) -> None:
         self._ledger.add(debts)
 
-    def debts(self) -> tuple[Debt, ...]:
-        return self._ledger.read_all()
+    def debts(self, listed: Iterable[Entry] | None = None) -> tuple[Debt, ...]:
+        return self._ledger.read_all(listed)
 
     def settle(self, paid: Iterable[Debt]) -> None:
         self._ledger.settle(paid)

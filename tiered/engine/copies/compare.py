@@ -24,7 +24,7 @@ class Finding:
 
     name: str
     size_bytes: int
-    """Of a good copy."""
+    """Of a good copy, or of the largest if it is not clear which is good."""
     good: tuple[str, ...]
     """Members whose copies agree, in the order in which they were given."""
     missing: tuple[str, ...] = ()
@@ -33,8 +33,16 @@ class Finding:
     """How many of `missing` are to get it."""
     different: tuple[str, ...] = ()
     """Members that have other bytes than the good ones."""
+    damaged: tuple[str, ...] = ()
+    """Those of `different` whose copy was read and found to be damaged."""
     unclear: bool = False
-    """As many members say the one as the other: only reading tells who is right."""
+    """Only reading tells who is right: as many members say the one as the other, or
+    most have less bytes than another, as bytes are lost more easily than made up."""
+
+    @property
+    def lost(self) -> bool:
+        """Is every copy known to be damaged?"""
+        return not self.good
 
 
 def is_compared(name: str) -> bool:
@@ -83,14 +91,19 @@ def _judge(
     if not different and not lacking:
         return None
     first = next(iter(good or copies))
+    size_bytes = copies[first].size
+    rivals = [copies[group[0]].size for group in groups[1:]]
+    is_tie = len(groups) > 1 and len(groups[1]) == len(good)
+    is_unclear = is_tie or any(size > size_bytes for size in rivals)
     return Finding(
         name=name,
-        size_bytes=copies[first].size,
+        size_bytes=max(size_bytes, *rivals) if is_unclear else size_bytes,
         good=good,
         missing=tuple(absent) if lacking else (),
         lacking=lacking,
         different=different,
-        unclear=len(groups) > 1 and len(groups[0]) == len(groups[1]),
+        damaged=tuple(label for label in different if label in suspects),
+        unclear=is_unclear,
     )
 
 

@@ -1,14 +1,18 @@
 """What there is to compare, asked of all members: listings only, no object is read."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from tiered.archive.kinds import Kind, kind_of
 from tiered.engine.context import Context
 from tiered.engine.copies.compare import Finding, Suspects, compare, is_compared
-from tiered.errors import ConfigError, NotFound, StoreError
+from tiered.errors import ConfigError, NotFound, StoreError, StoreMissing
 from tiered.monitor import Monitor, Progress
 from tiered.store import Debt, Entry, Frost, Group, Homes, Owed
+
+_SHOWN_EVERY = 1000
+"""Names between two notes of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,11 @@ class Comparison:
     def holdings(self) -> Mapping[str, Holding]:
         return {label: holding(entries) for label, entries in self.listings.items()}
 
+    @property
+    def debt_objects(self) -> tuple[Entry, ...]:
+        """What keeps debts, of any archive."""
+        return debt_objects(self.listings)
+
 
 def group_of(context: Context) -> Group:
     """The members of the archive's store.
@@ -54,6 +63,11 @@ def holding(entries: Iterable[Entry]) -> Holding:
     return Holding(objects=len(sizes), size_bytes=sum(sizes))
 
 
+def debt_objects(listings: Mapping[str, Iterable[Entry]]) -> tuple[Entry, ...]:
+    every = {e.name: e for entries in listings.values() for e in entries}
+    return tuple(e for _, e in sorted(every.items()) if kind_of(e.name) is Kind.DEBTS)
+
+
 def compare_copies(
     group: Group,
     monitor: Monitor,
@@ -61,21 +75,39 @@ def compare_copies(
     *,
     without: str | None = None,
 ) -> Comparison:
-    """List every member at once, and compare.
+    """List every member at once, and compare; see `compare_listed`."""
+    listings, silent = list_members(group, monitor)
+    return compare_listed(group, monitor, listings, silent, debts, without=without)
+
+
+def compare_listed(
+    group: Group,
+    monitor: Monitor,
+    listings: Mapping[str, Sequence[Entry]],
+    silent: Mapping[str, StoreError],
+    debts: Iterable[Debt] = (),
+    *,
+    without: str | None = None,
+) -> Comparison:
+    """Compare what members list.
 
     Args:
         debts: Copies that are known to be damaged, among others.
         without: A member that is to hold nothing any more.
 
-    Cost: One listing of each member; some 250 bytes of memory for each entry.
+    Cost: No I/O.
     """
-    listings, silent = list_members(group, monitor)
-    suspects = _suspects(debts)
+    total = max(map(len, listings.values()), default=0)
+    told = 0
 
     def homes(name: str) -> Homes:
+        nonlocal told
+        told += 1
+        if told % _SHOWN_EVERY == 0:
+            monitor.progress(Progress("compare", told, max(told, total), "objects"))
         return group.homes(name, without)
 
-    findings = tuple(compare(listings, homes, suspects))
+    findings = tuple(compare(listings, homes, _suspects(debts)))
     return Comparison(listings=listings, silent=silent, findings=findings)
 
 
@@ -105,29 +137,39 @@ def _frost(group: Group, label: str, names: Sequence[str]) -> Mapping[str, Frost
 
 
 def list_members(
-    group: Group, monitor: Monitor
+    group: Group, monitor: Monitor, *, new: str | None = None
 ) -> tuple[Mapping[str, Sequence[Entry]], Mapping[str, StoreError]]:
     """What each member lists, and who did not answer.
 
+    Args:
+        new: A member that may not exist yet: then it is empty.
+
     Raises:
-        StoreError: Nobody did.
+        StoreError: Nobody answered.
+
+    Cost: One listing of each member; some 250 bytes of memory for each entry.
     """
-    listings: dict[str, Sequence[Entry]] = {}
+    found: dict[str, Sequence[Entry]] = {}
     silent: dict[str, StoreError] = {}
-    total = len(group.members)
-    with ThreadPoolExecutor(total, "list") as pool:
-        begun = {
-            label: pool.submit(store.list) for label, store in group.members.items()
-        }
-        for done, (label, future) in enumerate(begun.items()):
-            monitor.progress(Progress("list", done, total, "stores"))
+    members = group.members
+    monitor.progress(Progress("list", 0, len(members), "stores"))
+    with ThreadPoolExecutor(len(members), "list") as pool:
+        begun = {pool.submit(store.list): label for label, store in members.items()}
+        for done, future in enumerate(as_completed(begun), 1):
+            label = begun[future]
             try:
-                listings[label] = future.result()
+                found[label] = future.result()
+            except StoreMissing as e:
+                if label == new:
+                    found[label] = ()
+                else:
+                    silent[label] = e
             except StoreError as e:
                 silent[label] = e
-    if not listings:
+            monitor.progress(Progress("list", done, len(members), "stores"))
+    if not found:
         raise next(iter(silent.values()))
-    return listings, silent
+    return {label: found[label] for label in members if label in found}, silent
 
 
 def _suspects(debts: Iterable[Debt]) -> Suspects:

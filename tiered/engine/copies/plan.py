@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tiered.engine.copies.compare import Finding
 from tiered.store import Debt, Frost, Warmth
@@ -13,15 +13,39 @@ Frosts = Mapping[str, Mapping[str, Frost]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """Copies of one object to be made; it is read once."""
+    """Copies of one object to be made; of each source, it is read once."""
 
     name: str
     size_bytes: int
     sources: tuple[str, ...]
-    """Members to read from, best first."""
+    """All members that have a copy, best to read from first."""
     targets: tuple[str, ...]
-    replaced: frozenset[str] = frozenset()
-    """Those of `targets` that have a wrong copy."""
+    """Members to get a copy, by all that is known without reading."""
+    good: frozenset[str]
+    """Sources that agree with most."""
+    damaged: frozenset[str] = frozenset()
+    """Sources that were read before, and were wrong."""
+    contested: bool = False
+    """Listings do not tell which source is right."""
+    only: str | None = None
+    """A member to write on; None: all."""
+    barred: frozenset[str] = frozenset()
+    """Members not to write on."""
+
+    @property
+    def copies(self) -> int:
+        """To be made, at most: of contested copies one at least is right."""
+        is_one_right = self.contested and {*self.sources} <= {*self.targets}
+        return len(self.targets) - is_one_right
+
+    def may_write(self, label: str) -> bool:
+        return self.only in (None, label) and label not in self.barred
+
+    def without(self, labels: Iterable[str]) -> "Transfer":
+        """The same, but for some of its targets."""
+        barred = frozenset(labels)
+        targets = tuple(label for label in self.targets if label not in barred)
+        return replace(self, targets=targets, barred=barred)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +59,14 @@ class RepairPlan:
     paid: tuple[Debt, ...]
     """Debts that nobody owes any more."""
     lost: tuple[Finding, ...]
-    """Every copy is damaged."""
+    """Every copy was found damaged.  What can be read is read again, in case that
+    somebody brought a good one."""
 
     @property
     def size_bytes(self) -> int:
         """To be written."""
         every = (*self.transfers, *self.sealed)
-        return sum(t.size_bytes * len(t.targets) for t in every)
+        return sum(t.size_bytes * t.copies for t in every)
 
     @property
     def thaws(self) -> Mapping[str, tuple[str, ...]]:
@@ -58,42 +83,52 @@ def plan_repair(
     frosts: Frosts,
     answered: frozenset[str],
     *,
+    members: frozenset[str] | None = None,
+    kept: frozenset[str] = frozenset(),
     only: str | None = None,
 ) -> RepairPlan:
     """Decide what to copy where.
 
-    Of copies that contradict each other, as many against as many, each is a
-    source, and each a target: reading tells which is right.
+    Of copies that contradict each other, and listings do not tell which is right,
+    each is a source, and each a target: reading tells.
 
     Args:
         findings: Of all members that answered.
         debts: What is kept; it ends if no finding confirms it.
         answered: Members whose listing the findings are made from.
+        members: All there are; debts of others end, too.  None: `answered`, and
+            whoever owes.
+        kept: Names whose debts stay whatever the findings say.
         only: A member to make copies on; None: all.
     """
     transfers, sealed, lost = [], [], []
     needed: set[tuple[str, str]] = set()
+    wanting = set(kept)
     loads: Counter[str] = Counter()
     for finding in findings:
         needed |= {(finding.name, k) for k in (*finding.missing, *finding.different)}
+        wanting.add(finding.name)
+        if finding.lost:
+            lost.append(finding)
         transfer = _transfer(finding, frosts, loads, only)
         if transfer is None:
             continue
-        if not transfer.sources:
-            lost.append(finding)
-        elif _rank(transfer, frosts, transfer.sources[0]):
-            sealed.append(transfer)
-        else:
+        if not _rank(transfer.name, frosts, transfer.sources[0]):
             transfers.append(transfer)
-    paid = (
-        debt
-        for debt in debts
-        if debt.label in answered and (debt.name, debt.label) not in needed
-    )
+        elif not finding.lost:
+            sealed.append(transfer)
+
+    def is_paid(debt: Debt) -> bool:
+        if debt.name in kept:
+            return False
+        if members is not None and debt.label not in members:
+            return debt.name not in wanting
+        return debt.label in answered and (debt.name, debt.label) not in needed
+
     return RepairPlan(
         transfers=tuple(transfers),
         sealed=tuple(sealed),
-        paid=tuple(paid),
+        paid=tuple(filter(is_paid, debts)),
         lost=tuple(lost),
     )
 
@@ -101,36 +136,36 @@ def plan_repair(
 def _transfer(
     finding: Finding, frosts: Frosts, loads: Counter[str], only: str | None
 ) -> Transfer | None:
+    holders = (*finding.good, *finding.different)
+    contested = finding.unclear or finding.lost
     by_load = sorted(finding.missing, key=loads.__getitem__)
     new = [k for k in by_load[: finding.lacking] if only in (None, k)]
-    wrong = [k for k in finding.different if only in (None, k)]
-    sources = finding.good
-    if finding.unclear:
-        sources += finding.different
-        wrong = [k for k in (*finding.good, *finding.different) if only in (None, k)]
+    doubtful = holders if contested else finding.different
+    wrong = [k for k in doubtful if only in (None, k)]
     if not new and not wrong:
         return None
     for label in new:
         loads[label] += max(finding.size_bytes, 1)
-    plain = Transfer(
+
+    def rank(label: str) -> tuple[bool, bool, int]:
+        is_last = label in finding.damaged
+        is_late = not contested and label not in finding.good
+        return is_last, is_late, _rank(finding.name, frosts, label)
+
+    return Transfer(
         name=finding.name,
         size_bytes=finding.size_bytes,
-        sources=sources,
+        sources=tuple(sorted(holders, key=rank)),
         targets=(*new, *wrong),
-        replaced=frozenset(wrong),
-    )
-    ranked = sorted(sources, key=lambda label: _rank(plain, frosts, label))
-    return Transfer(
-        name=plain.name,
-        size_bytes=plain.size_bytes,
-        sources=tuple(ranked),
-        targets=plain.targets,
-        replaced=plain.replaced,
+        good=frozenset(finding.good),
+        damaged=frozenset(finding.damaged),
+        contested=contested,
+        only=only,
     )
 
 
-def _rank(transfer: Transfer, frosts: Frosts, label: str) -> int:
+def _rank(name: str, frosts: Frosts, label: str) -> int:
     """0: it can be read at once."""
-    frost = frosts.get(label, {}).get(transfer.name)
+    frost = frosts.get(label, {}).get(name)
     order = {Warmth.WARM: 0, Warmth.THAWING: 1, Warmth.COLD: 2}
     return order[frost.warmth] if frost else 0

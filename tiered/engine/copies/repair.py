@@ -4,28 +4,23 @@ It may be killed at any moment and started again: what was copied is listed.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from threading import Lock
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tiered.archive.filename import SetId
 from tiered.archive.kinds import Kind, kind_of
 from tiered.engine.context import Context
+from tiered.engine.copies.crew import work_through
 from tiered.engine.copies.look import Comparison
+from tiered.engine.copies.payer import Outcome, Payer
 from tiered.engine.copies.plan import RepairPlan, Transfer
-from tiered.engine.copies.witness import (
-    Fingerprint,
-    Witness,
-    copy_and_hash,
-)
-from tiered.engine.spool import open_spool, scratch_file
-from tiered.errors import AlreadyExists, Frozen, NotFound, StoreError
+from tiered.engine.copies.proof import Prove, unknown
+from tiered.engine.copies.witness import Witness
+from tiered.errors import StoreError
 from tiered.monitor import Progress
-from tiered.store import Debt, Entry, Group, Owed, PutMode
+from tiered.store import Debt, Group
 
-_SETTLE_AFTER = 500
+_SETTLE_AFTER = 5_000
 """Copies between two times that debts are forgotten."""
 
 
@@ -41,30 +36,33 @@ class RepairReport:
     """Names that could not be copied everywhere, with the reason."""
     undecided: list[str] = field(default_factory=list)
     """Names whose copies differ, and nothing tells which is right."""
+    damaged: list[str] = field(default_factory=list)
+    """Names of which every copy was read, and is not right."""
+    held_back: list[str] = field(default_factory=list)
+    """Manifests that were not copied, as something of their set was not."""
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        return (*self.failed, *self.undecided)
+        return (*self.failed, *self.undecided, *self.damaged, *self.held_back)
 
+    def followed_by(self, later: "RepairReport") -> "RepairReport":
+        """Both together; what is not finished is what the later one left."""
+        return replace(
+            later,
+            copies=self.copies + later.copies,
+            size_bytes=self.size_bytes + later.size_bytes,
+        )
 
-@dataclass(frozen=True, slots=True)
-class _Spooled:
-    """A `tiered.store.Source` over a file that was read and checked."""
-
-    file: BinaryIO
-    size: int
-    md5: str | None
-
-    def open(self) -> BinaryIO:
-        return open_spool(self.file)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What reading one copy told."""
-
-    label: str
-    fingerprint: Fingerprint
+    def add(self, name: str, outcome: Outcome) -> None:
+        """What was done for one object."""
+        self.copies.update(outcome.made)
+        self.size_bytes += outcome.size_bytes * len(outcome.made)
+        if outcome.error:
+            self.failed[name] = outcome.error
+        if outcome.is_undecided:
+            self.undecided.append(name)
+        if outcome.is_damaged:
+            self.damaged.append(name)
 
 
 def run_repair(
@@ -75,15 +73,17 @@ def run_repair(
     comparison: Comparison,
     witnesses: Mapping[str, Witness],
     threads: int,
+    prove: Prove = unknown,
 ) -> RepairReport:
     """Carry out transfers of a plan; those of sealed copies must have thawed.
 
-    A manifest is copied behind everything else, and not at all if something of
-    its set could not be: a set must not look whole where it is not.
+    A manifest is put behind everything else, and on no member that lacks something
+    of its set after this: a set must not look whole where it is not.
 
     Args:
         plan: Whose debts are forgotten, as they are paid.
         witnesses: What is known of names besides listings.
+        prove: Tells of objects without a witness whether they can be right.
 
     Raises:
         ScratchError: There is no room for `threads` of the objects.
@@ -91,159 +91,92 @@ def run_repair(
 
     A store that fails costs its own copies: what it misses stays owed.
     """
-    group.settle(plan.paid)
-    repair = _Repair(context, group, comparison, witnesses)
+    if plan.paid:
+        group.settle(plan.paid)
+    payer = Payer(context, group, comparison, witnesses, prove)
+    chosen = {id(t) for t in transfers}
+    lacking = _Lacking(context)
+    for transfer in (*plan.transfers, *plan.sealed):
+        if id(transfer) not in chosen:
+            lacking.add(transfer.name, transfer.targets)
+    run = _Run(payer, context, group, threads, sum(t.size_bytes for t in transfers))
     manifests = [t for t in transfers if kind_of(t.name) is Kind.MANIFEST]
-    others = [t for t in transfers if kind_of(t.name) is not Kind.MANIFEST]
-    run = _Run(repair, context, threads, sum(t.size_bytes for t in transfers))
     try:
-        run.pay(others)
-        broken = {_set_of(context, n) for n in repair.report.unfinished}
-        run.pay([t for t in manifests if _set_of(context, t.name) not in broken])
+        run.do((t for t in transfers if kind_of(t.name) is not Kind.MANIFEST), lacking)
+        run.do(_allowed(manifests, lacking, run.report), lacking)
     finally:
-        repair.settle(least=1)
-    return repair.report
+        run.settle()
+    return run.report
 
 
-def _set_of(context: Context, name: str) -> SetId | None:
-    parsed = context.namer.parse(name)
-    return parsed.set_id if parsed else None
+class _Lacking:
+    """Which members lack something of which set."""
+
+    def __init__(self, context: Context) -> None:
+        self._namer = context.namer
+        self._found: set[tuple[SetId | None, str]] = set()
+
+    def add(self, name: str, labels: Sequence[str]) -> None:
+        self._found |= {(self._set_of(name), label) for label in labels}
+
+    def says(self, name: str, label: str) -> bool:
+        return (self._set_of(name), label) in self._found
+
+    def _set_of(self, name: str) -> SetId | None:
+        parsed = self._namer.parse(name)
+        return parsed.set_id if parsed else None
+
+
+def _allowed(
+    manifests: Sequence[Transfer], lacking: _Lacking, report: RepairReport
+) -> Iterator[Transfer]:
+    """Where the rest of the set is; `report` hears of the others."""
+    for transfer in manifests:
+        barred = [k for k in transfer.targets if lacking.says(transfer.name, k)]
+        if barred:
+            report.held_back.append(transfer.name)
+        if len(barred) < len(transfer.targets):
+            yield transfer.without(barred)
 
 
 @dataclass(slots=True)
 class _Run:
-    """Several transfers at a time."""
+    """Several transfers at a time; this is called by one thread."""
 
-    repair: "_Repair"
+    payer: Payer
     context: Context
+    group: Group
     threads: int
     total_bytes: int
     done_bytes: int = 0
+    report: RepairReport = field(default_factory=RepairReport)
+    paid: list[Debt] = field(default_factory=list)
 
-    def pay(self, transfers: Sequence[Transfer]) -> None:
-        with ThreadPoolExecutor(max(self.threads, 1), "repair") as pool:
-            begun = {pool.submit(self.repair.pay, t): t for t in transfers}
-            try:
-                for future in as_completed(begun):
-                    future.result()
-                    self.done_bytes += begun[future].size_bytes
-                    self.context.monitor.progress(
-                        Progress("copy", self.done_bytes, self.total_bytes, "bytes")
-                    )
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+    def do(self, transfers: Iterator[Transfer], lacking: _Lacking) -> None:
+        outcomes: dict[int, Outcome] = {}
 
+        def pay(transfer: Transfer) -> None:
+            outcomes[id(transfer)] = self.payer.pay(transfer)
 
-class _Repair:
-    """The transfers of one run; threads share it."""
+        def done(transfer: Transfer) -> None:
+            outcome = outcomes.pop(id(transfer))
+            self._note(transfer, outcome)
+            lacking.add(transfer.name, outcome.left)
 
-    def __init__(
-        self,
-        context: Context,
-        group: Group,
-        comparison: Comparison,
-        witnesses: Mapping[str, Witness],
-    ) -> None:
-        self._context, self._group = context, group
-        self._witnesses = witnesses
-        self._entries = {
-            label: {entry.name: entry for entry in entries}
-            for label, entries in comparison.listings.items()
-        }
-        self._lock = Lock()
-        self._paid: list[Debt] = []
-        self.report = RepairReport()
+        work_through(transfers, pay, self.threads, done)
 
-    def pay(self, transfer: Transfer) -> None:
-        """Read from the first source that is right, put on every target."""
-        with scratch_file(self._context.scratch) as file:
-            found = self._fetch(transfer, file)
-            if found is None:
-                return
-            source = _Spooled(file, found.fingerprint.size_bytes, found.fingerprint.md5)
-            for label in transfer.targets:
-                if label != found.label:
-                    self._put(transfer, source, label)
-            if found.label in transfer.targets:
-                self._note_paid(transfer.name, found.label)
+    def settle(self) -> None:
+        """Forget what was paid."""
+        paid, self.paid = self.paid, []
+        if paid:
+            self.group.settle(paid)
 
-    def settle(self, *, least: int = _SETTLE_AFTER) -> None:
-        """Forget debts that were paid, if there are enough of them."""
-        with self._lock:
-            if len(self._paid) < least:
-                return
-            paid, self._paid = self._paid, []
-        self._group.settle(paid)
-
-    def _fetch(self, transfer: Transfer, file: BinaryIO) -> _Found | None:
-        """Spool a copy that is right; None if there is none, which is reported."""
-        failed: dict[str, StoreError] = {}
-        witness = self._witnesses.get(transfer.name)
-        contradicted = any(label in transfer.replaced for label in transfer.sources)
-        if contradicted and witness is None:
-            with self._lock:
-                self.report.undecided.append(transfer.name)
-            return None
-        for label in transfer.sources:
-            file.seek(0)
-            file.truncate()
-            try:
-                stream = self._group.members[label].get(transfer.name)
-                fingerprint = copy_and_hash(stream, file)
-            except StoreError as e:
-                failed[label] = e
-                continue
-            if self._is_right(transfer.name, label, fingerprint):
-                return _Found(label, fingerprint)
-            self._group.owe([self._debt(transfer.name, label)])
-        with self._lock:
-            self.report.failed[transfer.name] = _worst(transfer.name, failed)
-        return None
-
-    def _is_right(self, name: str, label: str, found: Fingerprint) -> bool:
-        if witness := self._witnesses.get(name):
-            return witness.knows(found)
-        entry: Entry | None = self._entries[label].get(name)
-        if entry is None:
-            return True
-        return entry.size == found.size_bytes and entry.md5 in (None, found.md5)
-
-    def _put(self, transfer: Transfer, source: _Spooled, label: str) -> None:
-        replaces = label in transfer.replaced
-        store = self._group.members[label]
-        try:
-            try:
-                mode = PutMode.REPLACE if replaces else PutMode.CREATE
-                store.put(transfer.name, source, mode)
-            except AlreadyExists:
-                # a listing may be minutes old (R2); the next scrub compares it
-                pass
-        except StoreError as e:
-            with self._lock:
-                self.report.failed[transfer.name] = e
-            return
-        with self._lock:
-            self.report.copies[label] += 1
-            self.report.size_bytes += source.size
-        self._note_paid(transfer.name, label)
-        self.settle()
-
-    def _note_paid(self, name: str, label: str) -> None:
-        with self._lock:
-            self._paid.append(Debt(name, label))
-
-    def _debt(self, name: str, label: str) -> Debt:
-        return Debt(name, label, Owed.DAMAGED, int(self._context.clock.time_s()))
-
-
-def _worst(name: str, failed: Mapping[str, StoreError]) -> StoreError:
-    """Why no source was right."""
-    sealed = [e for e in failed.values() if isinstance(e, Frozen)]
-    others = [e for e in failed.values() if not isinstance(e, NotFound)]
-    for error in (*sealed, *others):
-        return error
-    return StoreError(
-        f"no copy of {name} is right",
-        hint="Paths and times that do not need it can still be restored.",
-    )
+    def _note(self, transfer: Transfer, outcome: Outcome) -> None:
+        self.report.add(transfer.name, outcome)
+        self.paid += [Debt(transfer.name, label) for label in outcome.right]
+        if len(self.paid) >= _SETTLE_AFTER:
+            self.settle()
+        self.done_bytes += transfer.size_bytes
+        self.context.monitor.progress(
+            Progress("copy", self.done_bytes, self.total_bytes, "bytes")
+        )

@@ -12,10 +12,11 @@ from tiered.archive.object_name import ObjectName
 from tiered.archive.set_manifest import StoredObject, VolumeObject
 from tiered.archive.style import Style
 from tiered.engine.context import Context
-from tiered.errors import TieredError
+from tiered.errors import PassphraseError, TieredError
 from tiered.store import Entry
 
 _COPY_BYTES = 1 << 20
+_JUDGED = "so copies are judged by size and by what stores say of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ def read_witnesses(
 ) -> Mapping[str, Witness]:
     """What manifests say of `names`; who is not in the answer is not mentioned.
 
-    A manifest that cannot be read is a warning: its objects are then known by what
-    stores say of them alone.
+    A manifest that cannot be read is a warning, and one for all if there is no key:
+    their objects are then known by what stores say of them alone.
 
     Args:
         listings: What each member lists, by label.
@@ -92,11 +93,12 @@ def read_witnesses(
             continue
         try:
             known |= _of_set(context, collection, each)
+        except PassphraseError as e:
+            context.monitor.warn(f"manifests cannot be read, {_JUDGED}: {e}", e.hint)
+            break
         except TieredError as e:
             context.monitor.warn(
-                f"the manifest of the {each.id} cannot be read, so its copies are "
-                f"judged by size and by what stores say of them: {e}",
-                e.hint,
+                f"the manifest of the {each.id} cannot be read, {_JUDGED}: {e}", e.hint
             )
     return known
 
