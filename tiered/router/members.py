@@ -5,7 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
 
-from tiered.errors import Frozen, NotFound, StoreError
+from tiered.errors import (
+    Denied,
+    Frozen,
+    Full,
+    NotFound,
+    StoreError,
+    StoreMissing,
+    Unavailable,
+    WrongPolicy,
+)
 from tiered.monitor import Monitor
 from tiered.router.plan import plan_read
 from tiered.router.rules import Rules
@@ -14,6 +23,8 @@ from tiered.store import Entry, Store
 P = TypeVar("P")
 T = TypeVar("T")
 
+_OF_THE_STORE = (Unavailable, Denied, Full, StoreMissing, WrongPolicy)
+"""What is wrong then is not one object: thousands of others will fail alike."""
 _CALLS_OF_ONE_MEMBER = 8
 """Calls of a router that may be on their way to one member at a time, on average."""
 
@@ -31,6 +42,7 @@ class Members:
         self._lock = Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._where: dict[str, tuple[str, ...]] = {}
+        self._told: set[tuple[str, type[StoreError]]] = set()
 
     def find(self, label: str, name: str) -> Entry | None:
         """The object at one member; None if the member says it is not there."""
@@ -98,6 +110,24 @@ class Members:
                 raise error
         return results, failed
 
+    def warn(self, label: str, message: str, error: StoreError) -> None:
+        """Tell the user that a member failed.
+
+        What is wrong with the store itself is told once; each object that it costs
+        after that is there to be seen with -v5.
+        """
+        if not isinstance(error, _OF_THE_STORE):
+            self.monitor.warn(message, error.hint)
+            return
+        with self._lock:
+            is_news = (label, type(error)) not in self._told
+            self._told.add((label, type(error)))
+        if is_news:
+            hint = f"{error.hint}  Whatever else it fails at is named with -v5."
+            self.monitor.warn(message, hint.strip())
+        else:
+            self.monitor.info(message)
+
     def close(self) -> None:
         """End the threads; what they do is waited for."""
         with self._lock:
@@ -116,10 +146,8 @@ class Members:
         """Sealed and absent copies are as it should be; others are not."""
         for other, error in failed.items():
             if not isinstance(error, (NotFound, Frozen)):
-                self.monitor.warn(
-                    f"{name!r} was read from {label}, as {other} failed: {error}",
-                    error.hint,
-                )
+                message = f"{name!r} was read from {label}, as {other} failed: {error}"
+                self.warn(other, message, error)
 
 
 def store_errors(failed: Mapping[str, Exception]) -> dict[str, StoreError]:

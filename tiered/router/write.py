@@ -174,4 +174,4 @@ class _Put:
             message = f"copy of {self._name!r} missed on {label}: {error}"
         else:
             message = f"{self._name!r} went to {self.taken[0]}: {error}"
-        self._members.monitor.warn(message, error.hint)
+        self._members.warn(label, message, error)
