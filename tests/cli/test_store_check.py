@@ -7,26 +7,29 @@ import re
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Callable
-from contextlib import closing, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from tests.accounts import keystone, s3_keys
+from tests.accounts import keystone
 from tests.crash.machine import PROGRAM, Result
-from tests.servers import Glacier, OpenStack, free_port
-from tests.store_servers import Ssh
+from tests.servers import OpenStack, free_port
+from tests.store_servers import Azure, Ssh
 from tests.unit.broken_stores import CutsShort, OnePage, Overwrites
-from tiered.assemble.stores import open_backend
+from tiered.assemble.stores import Wanted, open_backend, seals_volumes
 from tiered.cli.main import main
+from tiered.cli.parser import parse_command_line
 from tiered.errors import Denied
 from tiered.secret import Secret
 from tiered.store import Entry, Store
 from tiered.testing.contract import ALL
 from tiered.testing.faulty import Faulty
 from tiered.testing.trial import FOLDER
+from tiered.url import parse_url
 from tiered.wrap.base import Wrapped
 
 T = TypeVar("T")
@@ -178,20 +181,38 @@ class TestCold:
         assert "no thaw was started" in result.out
 
     def test_only_volumes_are_cold(
-        self, glacier: Glacier, monkeypatch: pytest.MonkeyPatch
+        self, azure: Azure, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        bucket = glacier.make_bucket()
-        set_variables(monkeypatch, s3_keys(glacier.access, glacier.secret))
-        words = (f"s3:///{bucket}", f"--s3-endpoint-url={glacier.url}", "--json")
-        assert check(*words, "--s3-use-deep-archive").status == 2
-        result = check(*words, "--s3-use-deep-archive", "--yes").succeeded()
+        monkeypatch.setenv("AZURE_CONNECTION_STRING", azure.connection_string)
+        url = f"azure://test-{uuid.uuid4().hex[:12]}/a"
+        words = (url, "--azure-blob-tier=Archive", "--create", "--json")
+        assert check(*words).status == 2
+        result = check(*words, "--yes").succeeded()
         (checked,) = json.loads(result.out)["checked"]
         assert checked["latency"].keys() == {"put", "stat", "get", "list", "delete"}
         assert checked["throughput"]["get_bytes_per_s"] is None
-        wanted = {"ok", "not tried", "not offered"}
-        assert set(outcomes(result).values()) == wanted
-        with closing(glacier.s3()) as s3:
-            assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+        assert set(outcomes(result).values()) == {"ok", "not offered"}
+        assert outcomes(result)["cold_objects_are_read_through_a_thaw_only"] == "ok"
+
+    @pytest.mark.parametrize(
+        ("url", "words", "seals"),
+        [
+            ("file:///x", (), False),
+            ("cold+file:///x", (), True),
+            ("pca://x", (), True),
+            ("swift://x", (), False),
+            ("s3:///x", (), False),
+            ("s3:///x", ("--s3-use-deep-archive",), True),
+            ("s3:///x", ("--s3-use-glacier",), True),
+            ("s3://s3.gra.io.cloud.ovh.net/x", ("--s3-use-glacier",), False),
+            ("s3://s3.gra.io.cloud.ovh.net/x", ("--s3-use-deep-archive",), True),
+        ],
+    )
+    def test_who_is_asked(self, url: str, words: tuple[str, ...], seals: bool) -> None:
+        """OVHcloud keeps its class GLACIER online."""
+        line = parse_command_line(["store", "check", url, *words])
+        wanted = Wanted(url=parse_url(url), env={}, options={})
+        assert seals_volumes(wanted, line.options) is seals
 
 
 def set_variables(monkeypatch: pytest.MonkeyPatch, env: Any) -> None:
@@ -355,8 +376,7 @@ class TestMulti:
         result = check(url)
         assert result.status == 2
         assert result.out == ""
-        check(url, "--yes").succeeded()
-        assert files(cold) == {}
+        assert files(folder) == MINE
 
 
 def test_words() -> None:
