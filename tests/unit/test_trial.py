@@ -139,6 +139,20 @@ class TestSweep:
         assert len(asked) <= 5  # a listing, and what was begun at once
 
 
+def test_a_store_that_cannot_be_listed_is_asked_once(tmp_path: Path) -> None:
+    class Dead(Wrapped):
+        asked = 0
+
+        def list(self, prefix: str = "") -> tuple[Entry, ...]:
+            self.asked += 1
+            raise Unavailable("nobody there")
+
+    store = Dead(file(tmp_path / "store"))
+    with pytest.raises(Unavailable):
+        findings(trial(store))
+    assert store.asked == 1
+
+
 def test_a_bad_name_stays_bad_in_a_sandbox(tmp_path: Path) -> None:
     box = Sandbox(file(tmp_path / "store"), "ours/1", "start.")
     for name in ("", "..", "../x", "/x", "a//b"):
