@@ -2,7 +2,15 @@
 
 import pytest
 
-from tests.rules_table import HOLDS, NOT_OFFERED, PAGE, STALE, read_page, render
+from tests.rules_table import (
+    HOLDS,
+    NOT_OFFERED,
+    PAGE,
+    STALE,
+    Recorder,
+    read_page,
+    render,
+)
 from tests.test_store_contract import STORES
 from tiered.testing.contract import ALL
 
@@ -24,3 +32,13 @@ def test_the_page_says_what_the_suite_declares() -> None:
 def test_a_check_that_was_not_run_is_no_empty_cell() -> None:
     with pytest.raises(KeyError):
         render(STORES, {})
+
+
+def test_a_run_that_sees_something_else_fails(request: pytest.FixtureRequest) -> None:
+    check = ALL[0]
+    recorder = Recorder(request.node, {("file", check.__name__): HOLDS})
+    recorder.record("file", check, HOLDS)
+    recorder.record("a store that the page does not know yet", check, NOT_OFFERED)
+    with pytest.raises(AssertionError, match="make rules"):
+        recorder.record("file", check, NOT_OFFERED)
+    request.node.user_properties.clear()  # so that nobody takes this for a run
