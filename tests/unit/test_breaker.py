@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.sites import Down
 from tiered.backends.file import FileSettings, FileStore
-from tiered.errors import Full, NotFound, Unavailable
+from tiered.errors import Full, NotFound, RateLimited, StoreError, Unavailable
 from tiered.testing.clocks import JumpingClock
 from tiered.wrap.breaker import FIRST_REST_S, LONGEST_REST_S, Breaker
 from tiered.wrap.record import Recorded
@@ -69,9 +69,11 @@ def test_the_rest_doubles_up_to_a_bound(bench: Bench) -> None:
     assert rests[-1] <= LONGEST_REST_S
 
 
-@pytest.mark.parametrize("error", [NotFound("o"), Full("no quota left")])
+@pytest.mark.parametrize(
+    "error", [NotFound("o"), Full("no quota left"), RateLimited("slow down")]
+)
 def test_a_store_that_answers_is_never_left_alone(
-    error: NotFound | Full, bench: Bench
+    error: StoreError, bench: Bench
 ) -> None:
     bench.down.error = error
     for _ in range(3):

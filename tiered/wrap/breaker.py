@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TypeVar
 
 from tiered.clock import Clock
-from tiered.errors import StoreError, Unavailable
+from tiered.errors import RateLimited, StoreError, Unavailable
 from tiered.store import Store
 from tiered.wrap.base import Wrapped
 
@@ -42,6 +42,9 @@ class Breaker(Wrapped):
         self._check()
         try:
             result = run()
+        except RateLimited:
+            self._trust()  # it answered: it is there, and busy
+            raise
         except Unavailable as e:
             self._rest(e)
             raise
