@@ -11,6 +11,7 @@ from tiered.units import format_count
 
 _ELSEWHERE = "Nothing was copied.  Choose a store without another archive."
 _KEY_BYTES = 1 << 20
+_KEYS = (Kind.KEY, Kind.KEY_COPY)
 
 
 def check_same_archive(context: Context, pair: Pair, comparison: Comparison) -> None:
@@ -31,8 +32,9 @@ def check_same_archive(context: Context, pair: Pair, comparison: Comparison) -> 
         for entry in entries
         if entry.name in here
     }
-    other = [f.name for f in comparison.findings if _differs(pair.target, f.different)]
-    other += [n for n in sorted(here & there) if _is_other_key(pair, comparison, n)]
+    keys = {n: _is_same_key(pair, comparison, n) for n in sorted(here & there)}
+    other = [f.name for f in comparison.findings if pair.target in f.different]
+    other += [name for name, same in keys.items() if same is False]
     if other:
         raise CopiesDiffer(
             f"{format_count(len(other), 'object')} of the same name and with other "
@@ -40,7 +42,8 @@ def check_same_archive(context: Context, pair: Pair, comparison: Comparison) -> 
             hint=_ELSEWHERE,
         )
     extra = here - there
-    if extra and not any(_is_of_a_set(name) for name in there):
+    known = any(kind_of(n) not in _KEYS or same for n, same in keys.items())
+    if extra and not known:
         raise CopiesDiffer(
             f"the target holds {format_count(len(extra), 'object')} of another "
             f"archive, such as {min(extra)}",
@@ -54,28 +57,19 @@ def check_same_archive(context: Context, pair: Pair, comparison: Comparison) -> 
         )
 
 
-def _differs(target: str, different: tuple[str, ...]) -> bool:
-    return target in different
-
-
-def _is_of_a_set(name: str) -> bool:
-    return kind_of(name) not in (Kind.KEY, Kind.KEY_COPY)
-
-
-def _is_other_key(pair: Pair, comparison: Comparison, name: str) -> bool:
-    """Keys of two archives have the same name, and mostly the same size."""
+def _is_same_key(pair: Pair, comparison: Comparison, name: str) -> bool | None:
+    """Keys of two archives have the same name, and mostly the same size; None: it is
+    no key, or cannot be read now.
+    """
     if kind_of(name) is not Kind.KEY:
-        return False
-    labels = [
-        label
-        for label, entries in comparison.listings.items()
-        if any(entry.name == name for entry in entries)
-    ]
+        return None
     found = set()
-    for label in labels:
+    for label, entries in comparison.listings.items():
+        if not any(entry.name == name for entry in entries):
+            continue
         try:
             stream = pair.members[label].get(name)
         except Frozen:
-            continue
+            return None
         found.add(read_at_most(stream, _KEY_BYTES))
-    return len(found) > 1
+    return len(found) == 1
