@@ -1,7 +1,9 @@
 """Variables for the accounts on the servers of `tests.servers`."""
 
+import os
+
 from tests.cloud_servers import B2, Gs
-from tests.servers import OpenStack
+from tests.servers import OpenStack, interpreter
 from tiered.secret import Secret
 
 
@@ -29,6 +31,13 @@ def keystone(
 def variables(prefix: str, **values: str | None) -> dict[str, Secret]:
     found = {prefix + name: value for name, value in values.items()}
     return {name: Secret(value) for name, value in found.items() if value is not None}
+
+
+def program_variables(prefix: str, **values: str | None) -> dict[str, Secret]:
+    """These, and what a program needs to be found; nobody's config of rclone."""
+    programs = interpreter("venv").parent
+    path = f"{programs}:{os.environ['PATH']}"
+    return variables("", PATH=path, RCLONE_CONFIG="") | variables(prefix, **values)
 
 
 def s3_keys(access: str, secret: str) -> dict[str, Secret]:

@@ -16,9 +16,8 @@ from pathlib import Path
 import pytest
 
 from contrib.servers.fault_proxy import FaultProxy, Faults
-from tests.accounts import variables
+from tests.accounts import program_variables, variables
 from tests.crash.test_disk_full import tiny_disk
-from tests.servers import interpreter
 from tests.store_servers import Folder, Ssh, rclone
 from tiered.backends.rclone import access, rclone_store
 from tiered.backends.rclone.failures import failure
@@ -43,11 +42,7 @@ from tiered.testing.sources import BytesSource
 from tiered.url import parse_url
 
 DATA = bytes(i % 251 for i in range(3_000_000))
-PROGRAM = interpreter("venv").with_name("rclone")
-ENV = {
-    "PATH": Secret(f"{PROGRAM.parent}:{os.environ['PATH']}"),
-    "RCLONE_CONFIG": Secret(""),  # nobody's
-}
+ENV = program_variables("")
 
 
 @contextmanager

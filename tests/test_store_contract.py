@@ -10,7 +10,14 @@ from typing import Final
 
 import pytest
 
-from tests.accounts import b2_variables, gs_variables, keystone, s3_keys, variables
+from tests.accounts import (
+    b2_variables,
+    gs_variables,
+    keystone,
+    program_variables,
+    s3_keys,
+    variables,
+)
 from tests.cloud_servers import B2, Gs
 from tests.rules_table import HOLDS, NOT_OFFERED, Recorder
 from tests.servers import Glacier, OpenStack
@@ -20,6 +27,8 @@ from tiered.backends.b2 import b2_store
 from tiered.backends.file import FileSettings, FileStore
 from tiered.backends.ftp import ftp_store
 from tiered.backends.gs import gs_store
+from tiered.backends.rclone import rclone_store
+from tiered.backends.rsync_program import rsync_store
 from tiered.backends.s3 import s3_store
 from tiered.backends.sftp import sftp_store
 from tiered.backends.swift import pca_store, swift_store
@@ -66,9 +75,8 @@ class Site:
         assert isinstance(found, OpenStack)
         return found
 
-    @property
-    def sshd(self) -> Ssh:
-        found = self._request.getfixturevalue("sshd")
+    def ssh(self, fixture: str) -> Ssh:
+        found = self._request.getfixturevalue(fixture)
         assert isinstance(found, Ssh)
         return found
 
@@ -185,7 +193,7 @@ def s3_glacier(site: Site) -> Rig:
 
 
 def sftp(site: Site) -> Rig:
-    server = site.sshd
+    server = site.ssh("sshd")
     place = server.data / server.new_folder(exists=site.exists)
     url = parse_url(f"sftp://{server.user}@127.0.0.1:{server.port}/{place}")
     return at_once(sftp_store(url, {}, timeout_s=30.0, ssh_options=server.options))
@@ -200,6 +208,51 @@ def webdav(site: Site) -> Rig:
     if site.exists:
         store.create()
     return at_once(store)
+
+
+def rsync(site: Site) -> Rig:
+    server = site.folder_server("rsyncd")
+    at, folder = f"127.0.0.1:{server.port}", server.new_folder(exists=site.exists)
+    url = parse_url(f"rsync://{server.user}@{at}::login/{folder}")
+    env = program_variables("RSYNC_", PASSWORD=server.password)
+    scratch = site.folder.parent
+    return at_once(rsync_store(url, env, timeout_s=30.0, scratch=scratch))
+
+
+def rsync_by_ssh(site: Site) -> Rig:
+    server = site.ssh("sshd_with_shell")
+    place = server.data / server.new_folder(exists=site.exists)
+    url = parse_url(f"rsync://{server.user}@127.0.0.1:{server.port}/{place}")
+    shared = f"-oControlMaster=auto -oControlPath={server.identity.parent}/%C"
+    store = rsync_store(
+        url,
+        program_variables(""),
+        timeout_s=30.0,
+        scratch=site.folder.parent,
+        ssh_options=f"{server.options} {shared} -oControlPersist=60",
+    )
+    return at_once(store)
+
+
+def rclone(site: Site) -> Rig:
+    env = program_variables("RCLONE_CONFIG_THERE_", TYPE="local")
+    url, scratch = parse_url(f"rclone://there:/{site.folder}"), site.folder.parent
+    return at_once(rclone_store(url, env, timeout_s=30.0, scratch=scratch))
+
+
+def rclone_s3(site: Site) -> Rig:
+    server = site.glacier
+    bucket = server.make_bucket() if site.exists else f"test-{uuid.uuid4().hex[:12]}"
+    env = program_variables(
+        "RCLONE_CONFIG_THERE_",
+        TYPE="s3",
+        PROVIDER="Other",
+        ENDPOINT=server.url,
+        ACCESS_KEY_ID=server.access,
+        SECRET_ACCESS_KEY=server.secret,
+    )
+    url, scratch = parse_url(f"rclone://there:{bucket}/a/prefix"), site.folder.parent
+    return at_once(rclone_store(url, env, timeout_s=30.0, scratch=scratch))
 
 
 def ftp(site: Site, fixture: str) -> Rig:
@@ -259,6 +312,10 @@ SWIFT_RACE: Final = {RACE: "Swift looks when an upload begins, not when it ends"
 FTP_RACE: Final = {RACE: "FTP has no rename that refuses: it is a look and a rename"}
 B2_RACE: Final = {RACE: "B2 knows no condition: every upload makes a version"}
 DAV_RACE: Final = {RACE: "rclone looks whether the target is there, then moves"}
+RSYNC_RACE: Final = {RACE: "rsync looks when a transfer begins, and renames later"}
+RCLONE_RACE: Final = {
+    RACE: "rclone looks, then sends: only threads of one process wait"
+}
 
 STORES = {
     "file": Case(
@@ -331,6 +388,30 @@ STORES = {
         extras={"ranges", "stat", "create", "folders"},
         server="the same without MLSD",
         exceptions=FTP_RACE,
+    ),
+    "rsync": Case(
+        open=rsync,
+        extras={"stat", "create", "folders"},
+        server="rsync as a daemon",
+        exceptions=RSYNC_RACE,
+    ),
+    "rsync-ssh": Case(
+        open=rsync_by_ssh,
+        extras={"stat", "create", "folders"},
+        server="rsync by OpenSSH",
+        exceptions=RSYNC_RACE,
+    ),
+    "rclone": Case(
+        open=rclone,
+        extras={"ranges", "stat", "create", "folders"},
+        server="rclone with a remote of type local",
+        exceptions=RCLONE_RACE,
+    ),
+    "rclone-s3": Case(
+        open=rclone_s3,
+        extras={"ranges", "stat", "create", "folders"},
+        server="rclone with moto",
+        exceptions=RCLONE_RACE,
     ),
     "gs": Case(
         open=gs,

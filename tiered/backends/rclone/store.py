@@ -50,7 +50,7 @@ class RcloneStore:
         self._is_there = False
         self._changing: set[str] = set()
         self._changed = threading.Condition()
-        self.extras = Extras(ranges=self, stat=self, create=self)
+        self.extras = Extras(ranges=self, stat=self, create=self, folders=self)
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         what = self._what("list", prefix)
@@ -131,6 +131,13 @@ class RcloneStore:
             f"{self.label}: {name!r} ends before byte {start + size}",
             hint="The object is shorter than it should be: look for a second copy.",
         )
+
+    def remove_folder(self, folder: str) -> None:
+        what = self._what("delete", check_name(folder))
+        look = {"remote": folder, "opt": {"dirsOnly": True, **_QUICK}}
+        if self._remote.ask("operations/stat", look, Found, what, folder).item:
+            params = {"remote": folder, "leaveRoot": False}
+            self._remote.ask("operations/rmdirs", params, Nothing, what, folder)
 
     def create(self) -> bool:
         """Make the folder, but not its parents; or the bucket."""

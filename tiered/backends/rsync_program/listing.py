@@ -8,6 +8,7 @@ In the locale C each byte of a name that is not printable ASCII is written as
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 
 from tiered.errors import StoreError
 from tiered.names import RESERVED_END
@@ -24,15 +25,32 @@ def entries(lines: Iterable[str], what: str) -> Iterator[Entry]:
     Raises:
         StoreError: A line is no row of a listing, so something may be missing.
     """
+    for kind, entry in _rows(lines, what):
+        if kind == "-" and not is_unfinished(entry.name):
+            yield entry
+
+
+def empty_folders(lines: Iterable[str], what: str) -> list[str]:
+    """Those in which no file lies, nor in any below; the deepest first.
+
+    Raises:
+        StoreError: As `entries`.
+    """
+    rows = list(_rows(lines, what))
+    folders = {entry.name for kind, entry in rows if kind == "d"}
+    for kind, entry in rows:
+        if kind != "d":
+            folders.difference_update(map(str, PurePosixPath(entry.name).parents))
+    return sorted(folders - {"."}, reverse=True)
+
+
+def _rows(lines: Iterable[str], what: str) -> Iterator[tuple[str, Entry]]:
     for line in lines:
         found = _LINE.fullmatch(line)
         if found is None:
             raise StoreError(f"{what}: rsync printed what is no line of a listing")
         kind, size, name = found.groups()
-        if kind == "-":
-            entry = Entry(_unescaped(name), int(size.replace(",", "")))
-            if not is_unfinished(entry.name):
-                yield entry
+        yield kind, Entry(_unescaped(name), int(size.replace(",", "")))
 
 
 def is_unfinished(name: str) -> bool:

@@ -15,12 +15,17 @@ Limits: it cannot hold both "a" and "a/b".  See docs/backends/rsync.md.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from tiered.backends.rsync_program.access import Access
 from tiered.backends.rsync_program.failures import fail, refuses_fsync
-from tiered.backends.rsync_program.listing import entries, is_unfinished
+from tiered.backends.rsync_program.listing import (
+    empty_folders,
+    entries,
+    is_unfinished,
+)
 from tiered.backends.rsync_program.program import Answer, Program
 from tiered.errors import AlreadyExists, NotFound, StoreError, StoreMissing
 from tiered.names import check_name
@@ -44,7 +49,7 @@ class RsyncStore:
         self._access, self._program = access, program
         self._scratch, self.label = scratch, label
         self._with_fsync = True
-        self.extras = Extras(stat=self, create=self)
+        self.extras = Extras(stat=self, create=self, folders=self)
 
     def list(self, prefix: str = "") -> tuple[Entry, ...]:
         what = self._what("list", prefix)
@@ -80,13 +85,7 @@ class RsyncStore:
 
     def delete(self, name: str) -> None:
         what = self._what("delete", check_name(name))
-        words = [*_NAMED, "--delete-missing-args", _TELL, "--", "./", self._target]
-        with private_folder(self._scratch) as nothing:
-            answer = self._program.run(words, nothing, name)
-        if answer.status not in (0, _VANISHED):
-            fail(answer.status, answer.complaints, what, name)
-        deleted = [line for line in answer.lines if line.startswith("*deleting")]
-        if not deleted or deleted[0].endswith("/"):
+        if not self._deleted(name, what):
             raise NotFound(f"{what}: there is none", name=name)
 
     def close(self) -> None:
@@ -101,6 +100,18 @@ class RsyncStore:
             if entry.name == wanted:
                 return Entry(name, entry.size)
         raise NotFound(f"{what}: it is no file", name=name)
+
+    def remove_folder(self, folder: str) -> None:
+        """Cost: one run of rsync, and one for each folder that is removed."""
+        what = self._what("delete", check_name(folder))
+        words = [*_NAMED, *_LISTED, "--recursive"]
+        with private_folder(self._scratch) as nothing, suppress(NotFound):
+            lines = self._ask_for(folder, words, what, nothing).lines
+            start = self._access.base[1]
+            for name in empty_folders(lines, what):
+                inside = name.removeprefix(start)
+                if f"{inside}/".startswith(f"{folder}/"):
+                    self._deleted(inside, what)
 
     def create(self) -> bool:
         """Make the folder, but not its parents, and no module."""
@@ -127,6 +138,16 @@ class RsyncStore:
     def _target(self) -> str:
         """The folder to write to, which is never made by that."""
         return f"{self._access.place}/./"
+
+    def _deleted(self, name: str, what: str) -> bool:
+        """Is that file, or empty folder, removed?  A folder counts as no file."""
+        words = [*_NAMED, "--delete-missing-args", _TELL, "--", "./", self._target]
+        with private_folder(self._scratch) as nothing:
+            answer = self._program.run(words, nothing, name)
+        if answer.status not in (0, _VANISHED):
+            fail(answer.status, answer.complaints, what, name)
+        deleted = [line for line in answer.lines if line.startswith("*deleting")]
+        return bool(deleted) and not deleted[0].endswith("/")
 
     def _send(self, words: Sequence[str], folder: Path, name: str, what: str) -> Answer:
         if self._with_fsync:
