@@ -16,7 +16,9 @@ from threading import Lock
 from blake3 import blake3
 
 from tiered.archive.columns import Xattrs
-from tiered.engine.native.growing import Growing, Piece
+from tiered.engine.native.growing import Growing
+from tiered.engine.native.joined import NO_JOINS, Joins
+from tiered.engine.native.layers import Piece
 from tiered.engine.native.whole_files import (
     CREATE,
     Dresser,
@@ -49,6 +51,8 @@ class FileJob(Node):
     size: int
     hash: bytes
     sparse: bool
+    joins: Joins = NO_JOINS
+    """What of its segments is joined; nothing, if it is sparse."""
     done: bool = False
     failed: bool = False
     growing: Growing | None = None
@@ -76,13 +80,19 @@ class FileWriter:
             raise _wrong_hash()
         job.done = True
 
-    def write_pieces(self, job: FileJob, fd: int, pieces: Sequence[Piece]) -> bool:
+    def write_pieces(
+        self,
+        job: FileJob,
+        fd: int,
+        pieces: Sequence[Piece],
+        joined: Sequence[Piece] = (),
+    ) -> bool:
         """Parts of a file; the file is finished with the last part that arrives.
-
-        A piece that has come before is ignored, as a run may be repeated.
 
         Args:
             fd: From `open_part`.
+            pieces: None of them has come before.
+            joined: More of them, with gaps.
 
         Returns:
             Whether the file is finished now.
@@ -94,7 +104,7 @@ class FileWriter:
         growing = job.growing
         if growing is None:
             raise AssertionError("open_part comes first")
-        hashed = growing.add(fd, pieces, self._in_turn)
+        hashed = growing.add(fd, pieces, joined, self._in_turn)
         if hashed != job.size or job.done:
             return False
         self._finish(job, growing, fd)
@@ -104,7 +114,8 @@ class FileWriter:
         """The file that grows, open; the caller closes it."""
         with self._lock:
             if job.growing is None:
-                growing = Growing(self._names.beside(job.file), job.sparse)
+                part = self._names.beside(job.file)
+                growing = Growing(part, job.size, job.sparse, job.joins)
                 fd = os.open(growing.part, CREATE, 0o600)
                 job.growing = growing
                 if job.sparse:

@@ -12,10 +12,10 @@ from threading import Lock
 
 from blake3 import blake3
 
+from tiered.engine.native.arrivals import Arrivals
+from tiered.engine.native.joined import Joins
+from tiered.engine.native.layers import Layers, Piece
 from tiered.engine.native.whole_files import write_all
-
-Piece = tuple[int, memoryview]
-"""Offset in the file, and what stands there."""
 
 _WORTH_BYTES = 64 << 10
 """A piece that is hashed from memory, and not with its neighbours, read back."""
@@ -29,80 +29,86 @@ class Growing:
 
     Args:
         part: Its temporary name.
-        sparse: Leave blocks of zeros out.
+        sparse: Leave blocks of zeros out; then it has no joins, as zeros that lie
+            over old bytes must be written.
     """
 
-    def __init__(self, part: bytes, sparse: bool) -> None:  # noqa: FBT001 - of a job
+    def __init__(
+        self,
+        part: bytes,
+        size: int,
+        sparse: bool,  # noqa: FBT001 - of a job
+        joins: Joins,
+    ) -> None:
         self.part = part
-        self._write = _write_around_holes if sparse else write_all
+        self._write = _write_around_holes if sparse else _write_pieces
+        self._layers = Layers(size, joins) if joins.gaps else None
         self._lock = Lock()
         self._hasher = blake3()
+        self._arrivals = Arrivals(size, joins.gaps)
         self._hashed = 0
         """Bytes from the front; only the thread that is hashing changes it."""
         self._hashing = False
-        self._waiting: dict[int, int] = {}
-        """Written and not hashed: offset -> length."""
 
-    def add(self, fd: int, pieces: Sequence[Piece], in_turn: Lock) -> int:
+    def add(
+        self, fd: int, pieces: Sequence[Piece], joined: Sequence[Piece], in_turn: Lock
+    ) -> int:
         """Write pieces, and hash as far as the file has arrived.
 
-        A piece that has come before is ignored.
-
         Args:
+            pieces: None of them has come before.
+            joined: More of them, with gaps.
             in_turn: Held for many short calls: threads that all make them wait for
                 the interpreter, mostly.
 
         Returns:
-            Bytes hashed by now; -1 if another thread goes on with it, or nothing
-            was new.
+            Bytes hashed by now; -1 if another thread goes on with it.
 
         Raises:
             OSError: A piece could not be written, or read back.
         """
-        new = {
-            at: data
-            for at, data in pieces
-            if at >= self._hashed and at not in self._waiting
-        }
-        with in_turn if len(new) > 1 else nullcontext():
-            for at, data in new.items():
-                self._write(fd, at, data)
-        return self._hash(fd, new) if new else -1
+        if self._layers:
+            for at, data in joined:
+                with self._layers.below(at, at + len(data)) as ranges:
+                    parts = [(a, data[a - at : b - at]) for a, b in ranges]
+                    self._write_in_turn(fd, parts, in_turn)
+            self._layers.begin_above(pieces)
+        self._write_in_turn(fd, pieces, in_turn)
+        return self._hash(fd, pieces, joined)
 
     def digest(self) -> bytes:
         """BLAKE3 of what is hashed."""
         return self._hasher.digest()
 
-    def _hash(self, fd: int, new: dict[int, memoryview]) -> int:
+    def _write_in_turn(self, fd: int, pieces: Sequence[Piece], in_turn: Lock) -> None:
+        with in_turn if len(pieces) > 1 else nullcontext():
+            self._write(fd, pieces)
+
+    def _hash(self, fd: int, pieces: Sequence[Piece], joined: Sequence[Piece]) -> int:
+        at_hand = [piece for piece in pieces if len(piece[1]) >= _WORTH_BYTES]
         with self._lock:
-            self._waiting.update((at, len(data)) for at, data in new.items())
+            self._arrivals.add(pieces)
+            self._arrivals.add(joined)
             if self._hashing:
                 return -1
             self._hashing = True
         while True:
+            here = self._hashed
+            for at, data in at_hand:
+                if at <= here < at + len(data):
+                    self._hasher.update(data[here - at :])
+                    self._hashed = here = at + len(data)
             with self._lock:
-                first, length = self._hashed, self._arrived(new)
-                if not length:
+                end = self._arrivals.end(here, _READ_BYTES)
+                if end == here:
                     self._hashing = False
-                    return first
-            if length == len(new.get(first, b"")):
-                self._hasher.update(new[first])
-                self._hashed += length
-            else:
-                self._read_back(fd, length)
-
-    def _arrived(self, new: dict[int, memoryview]) -> int:
-        """How much more is there: a piece that is at hand, or many to read back."""
-        first, length = self._hashed, 0
-        while found := self._waiting.pop(first + length, 0):
-            length += found
-            if length == found >= _WORTH_BYTES and first in new:
-                break
-        return length
+                    return here
+            end = min([end, *(at for at, _ in at_hand if at > here)])
+            self._read_back(fd, end - here)
 
     def _read_back(self, fd: int, length: int) -> None:
         while length:
-            data = os.pread(fd, min(length, _READ_BYTES), self._hashed)
+            data = os.pread(fd, length, self._hashed)
             if not data:
                 raise OSError(errno.EIO, "a file lost what was written to it")
             self._hasher.update(data)
@@ -110,13 +116,22 @@ class Growing:
             length -= len(data)
 
 
-def _write_around_holes(fd: int, at: int, data: memoryview) -> None:
+def _write_pieces(fd: int, pieces: Sequence[Piece]) -> None:
+    write = os.pwrite
+    for at, data in pieces:
+        written = write(fd, data, at)
+        if written != len(data):
+            write_all(fd, at + written, data[written:])
+
+
+def _write_around_holes(fd: int, pieces: Sequence[Piece]) -> None:
     """Write, and leave out blocks of zeros: the file is as long as it should be."""
-    start = 0
-    for first, last in _holes(at, bytes(data)):
-        write_all(fd, at + start, data[start:first])
-        start = last
-    write_all(fd, at + start, data[start:])
+    for at, data in pieces:
+        start = 0
+        for first, last in _holes(at, bytes(data)):
+            write_all(fd, at + start, data[start:first])
+            start = last
+        write_all(fd, at + start, data[start:])
 
 
 def _holes(at: int, data: bytes) -> Iterator[tuple[int, int]]:

@@ -5,22 +5,27 @@ went wrong.  Every task may be repeated.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import TypeVar
 
 from tiered.engine.native.cold import ColdVolumes, OpenRun
 from tiered.engine.native.files import FileJob, FileWriter, has_content
 from tiered.engine.native.folders import SpecialJob, make_special
-from tiered.engine.native.growing import Piece
-from tiered.engine.native.schedule import Run, Segment, Turns, split_segments
+from tiered.engine.native.layers import Piece
+from tiered.engine.native.schedule import Run, Segment, split_segments
 from tiered.engine.native.small_files import SMALL_BYTES, Small, SmallFiles
+from tiered.engine.native.turns import Turns
 from tiered.engine.native.whole_files import Dresser, TemporaryNames
 from tiered.engine.restoration import NO_USE_TO_GO_ON
 from tiered.errors import ArchiveDamaged, Frozen, TargetError
 
 J = TypeVar("J", FileJob, SpecialJob, FileJob | SpecialJob)
+
+_FILE, _AT = itemgetter(2), itemgetter(3)
 
 BATCH = 256
 """Paths without content that are one task."""
@@ -57,7 +62,7 @@ class Pourer:
         self._small.close()
 
     def pour(self, files: Sequence[FileJob], run: Run) -> Outcome:
-        """Read a run, and write what it holds.
+        """Read a run, and write what it holds and has not been written of it.
 
         Raises:
             TargetError: The target is full or gone.
@@ -71,8 +76,9 @@ class Pourer:
             ends = [table.content_start(frame + 1) for frame in frames]
             parts = split_segments(run.segments, ends)
             for frame, part in zip(frames, parts, strict=True):
-                if part:
+                if part and frame >= run.next_frame:
                     pouring.frame(opened, frame, table.content_start(frame), part)
+                run.next_frame = max(run.next_frame, frame + 1)
         except Frozen:
             pouring.outcome.frozen = self._volumes.name(run.volume).name
         finally:
@@ -150,25 +156,20 @@ class _Pouring:
             return
         size = len(content)
         small: list[Small] = []
-        pieces: list[Piece] = []
-        of: FileJob | None = None
-        for _, offset, number, at, length in segments:
+        for number, group in groupby(segments, key=_FILE):
             job = files[number]
             if job.done or job.failed:
                 continue
+            some = list(group)
+            _, offset, _, _, length = some[0]
             first, last = offset - start, offset - start + length
             is_whole = length == job.size and first >= 0 and last <= size
-            if not is_whole or job.sparse:
-                if job is not of:
-                    self._pieces(of, pieces)
-                    of, pieces = job, []
-                here = max(first, 0)
-                pieces.append((at + here - first, content[here : min(last, size)]))
+            if not is_whole or job.sparse or job.joins.gaps:
+                self._pieces(job, content, start, some)
             elif length <= SMALL_BYTES:
                 small.append((job, first, last))
             else:
                 self._whole(job, content[first:last])
-        self._pieces(of, pieces)
         if small:
             failed = self._small.write(content, small)
             self.outcome.files += len(small) - len(failed)
@@ -187,15 +188,27 @@ class _Pouring:
         except (OSError, ArchiveDamaged) as e:
             self._fail(job, e)
 
-    def _pieces(self, job: FileJob | None, pieces: Sequence[Piece]) -> None:
-        if job is None:
-            return
+    def _pieces(
+        self,
+        job: FileJob,
+        content: memoryview,
+        start: int,
+        segments: Sequence[Segment],
+    ) -> None:
+        joined: Sequence[Piece] = ()
+        starts = job.joins.starts
+        if not starts.isdisjoint(map(_AT, segments)):
+            joined = _cut(content, start, [s for s in segments if s[3] in starts])
+            segments = [s for s in segments if s[3] not in starts]
+        pieces = _cut(content, start, segments)
         try:
             if job is not self._part:
                 self.end()
                 self._fd = self._writer.open_part(job)
                 self._part = job
-            self.outcome.files += self._writer.write_pieces(job, self._fd, pieces)
+            self.outcome.files += self._writer.write_pieces(
+                job, self._fd, pieces, joined
+            )
         except (OSError, ArchiveDamaged) as e:
             self._fail(job, e)
 
@@ -203,6 +216,18 @@ class _Pouring:
         if not job.failed:
             job.failed = True
             fail(self.outcome, job.file, error)
+
+
+def _cut(
+    content: memoryview, start: int, segments: Iterable[Segment]
+) -> Sequence[Piece]:
+    """What of segments lies in a frame, whose content begins at `start`."""
+    return [
+        (at, content[(first := offset - start) : first + length])
+        if offset >= start
+        else (at + start - offset, content[: offset + length - start])
+        for _, offset, _, at, length in segments
+    ]
 
 
 def fail(outcome: Outcome, file: bytes, error: OSError | ArchiveDamaged) -> None:

@@ -32,12 +32,12 @@ from tiered.engine.native.restore_plan import NativeRestorePlan
 from tiered.engine.native.schedule import (
     ReadSettings,
     Segment,
-    Turns,
     VolumeNumbers,
     plan_runs,
 )
 from tiered.engine.native.selection import Selection, select
 from tiered.engine.native.task_queue import Task, TaskQueue
+from tiered.engine.native.turns import Turns
 from tiered.engine.native.whole_files import Dresser, TemporaryNames
 from tiered.engine.native.window import Filler, Window
 from tiered.engine.place import check_target

@@ -5,12 +5,11 @@ round: runs of frames, each with the segments that are cut out of it.  However
 many files want a frame, it is read and unpacked once.
 """
 
-from collections import Counter, deque
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from operator import itemgetter
-from threading import Lock
 
 from tiered.archive.index import VolumeRow
 from tiered.codec.frames import FrameTable
@@ -24,6 +23,7 @@ A plain tuple: there is one for each extent, and sorting them is the work."""
 Range = tuple[int, int]
 """Start and end in the content of a volume."""
 
+_OFFSET, _LENGTH = itemgetter(1), itemgetter(4)
 _TOUCHING_BYTES = 8192
 """Ranges this close are one: between them are headers, as a rule no whole frame."""
 _NOWHERE = -1 << 62
@@ -38,14 +38,18 @@ class ReadSettings:
     max_read_bytes: int = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
     """One read of one volume, and what is cut out of it."""
 
     volume: int
     frames: FrameRun
+    start: int
+    """Of its content in that of the volume."""
     segments: list[Segment]
     """By offset; each touches the run, and may reach beyond it."""
+    next_frame: int = 0
+    """The first one that is not written yet: all before are."""
 
 
 class VolumeNumbers:
@@ -120,19 +124,32 @@ def join_neighbours(
 
 
 def cover(
-    table: FrameTable, ranges: Sequence[Range], settings: ReadSettings
+    table: FrameTable, ranges: Iterable[Range], settings: ReadSettings
 ) -> tuple[FrameRun, ...]:
     """The reads that hold ranges of one volume.
+
+    Args:
+        ranges: By where they begin.
 
     Raises:
         ArchiveDamaged: A range goes beyond the volume.
     """
     return plan_reads(
         table,
-        [(start, end - start) for start, end in ranges],
+        _by_frames(table, ranges),
         max_hole_bytes=settings.max_hole_bytes,
         max_read_bytes=settings.max_read_bytes,
     )
+
+
+def _by_frames(table: FrameTable, ranges: Iterable[Range]) -> Iterator[tuple[int, int]]:
+    """(start, length): without ranges that lie in the last frame of one before."""
+    end = 0
+    for start, stop in ranges:
+        if stop > end:
+            span = table.span(start, stop - start)
+            end = table.content_start(span.first + span.count)
+            yield start, stop - start
 
 
 def plan_runs(
@@ -148,95 +165,41 @@ def plan_runs(
     Raises:
         ArchiveDamaged: A segment goes beyond its volume.
 
-    Cost: 1 microsecond for each segment.
+    Cost: 0.5 microseconds for each segment.
     """
+    by_volume: defaultdict[int, list[Segment]] = defaultdict(list)
+    for segment in segments:
+        by_volume[segment[0]].append(segment)
     runs: list[Run] = []
-    for volume, group in groupby(sorted(segments), key=itemgetter(0)):
-        wanted = list(group)
-        frames, ranges = table(volume), JoinedRanges()
-        for _, start, end in join_neighbours((v, o, n) for v, o, _, _, n in wanted):
-            ranges.add(start, end)
-        reads = cover(frames, ranges.done(), settings)
+    for volume in sorted(by_volume):
+        wanted = by_volume.pop(volume)
+        wanted.sort()  # mostly it is: files and volumes are in the same order
+        frames = table(volume)
+        reads = cover(frames, _touching(wanted), settings)
         ends = [frames.content_start(read.last + 1) for read in reads]
-        parts = split_segments(wanted, ends)
         runs += [
-            Run(volume, read, part)
-            for read, part in zip(reads, parts, strict=True)
+            Run(volume, read, frames.content_start(read.first), part)
+            for read, part in zip(reads, split_segments(wanted, ends), strict=True)
             if part
         ]
     return runs
 
 
-class Turns:
-    """Hands out runs in the order in which files want them, so that files get done.
-
-    As long as there are enough files, no two runs at a time are of the same one:
-    so the parts of a file arrive in order, and none waits to be hashed until it
-    has to be read back.  What counts more, if volumes lie on several stores, is
-    that all of these are busy: the next run is of the one that is read least at
-    the time.  Any number of threads may use it.
-
-    Args:
-        runs: All there are.
-        home: Number of a volume -> the store that it is read from.
-    """
-
-    def __init__(
-        self, runs: Sequence[Run], home: Callable[[int], str] = lambda _: ""
-    ) -> None:
-        self._runs: dict[str, dict[int, deque[Run]]] = {}
-        """By store, and by the file that wants them first."""
-        self._home = {run.volume: home(run.volume) for run in runs}
-        for (file, _), run in _needs(runs):
-            files = self._runs.setdefault(self._home[run.volume], {})
-            files.setdefault(file, deque()).append(run)
-        self._busy: Counter[int] = Counter()
-        self._reads: Counter[str] = Counter()
-        self._lock = Lock()
-
-    def take(self) -> tuple[int, Run]:
-        """The next run, and its file, which is busy until `end`."""
-        with self._lock:
-            home = min(self._runs, key=self._rank)
-            runs = self._runs[home]
-            free = (file for file in runs if not self._busy[file])
-            file = next(free, next(iter(runs)))
-            run = runs[file].popleft()
-            if not runs[file]:
-                del runs[file]
-            if not runs:
-                del self._runs[home]
-            self._busy[file] += 1
-            self._reads[home] += 1
-            return file, run
-
-    def end(self, file: int, run: Run) -> None:
-        with self._lock:
-            self._busy[file] -= 1
-            self._reads[self._home[run.volume]] -= 1
-
-    def _rank(self, home: str) -> tuple[int, int]:
-        return self._reads[home], next(iter(self._runs[home]))
-
-
-def _needs(runs: Sequence[Run]) -> list[tuple[tuple[int, int], Run]]:
-    """Runs by the first file that wants them, and where in it.
-
-    A run in which one file ends and another begins, which goes on in others, is the
-    other's: all of that would wait for it.
-    """
-    firsts = [min(segment[2:4] for segment in run.segments) for run in runs]
-    heads = {file for file, _ in firsts}
-    needs = []
-    for run, first in zip(runs, firsts, strict=True):
-        last = run.segments[-1][2]
-        begins = last in heads and any(s[2:4] == (last, 0) for s in run.segments)
-        needs.append(((last, 0) if begins else first, run))
-    return sorted(needs, key=itemgetter(0))
+def _touching(segments: Sequence[Segment]) -> Iterator[Range]:
+    """What segments of one volume, by offset, are of it; those that nearly touch are
+    one."""
+    start = end = segments[0][1]
+    for _, offset, _, _, length in segments:
+        if offset > end + _TOUCHING_BYTES:
+            yield start, end
+            start = offset
+        if offset + length > end:
+            end = offset + length
+    yield start, end
 
 
 def split_segments(
-    segments: list[Segment], ends: Iterable[int]
+    segments: Sequence[Segment], ends: Iterable[int]
 ) -> Iterator[list[Segment]]:
     """For each stretch of content, those that touch it.
 
@@ -245,13 +208,13 @@ def split_segments(
         ends: Where each stretch ends; it begins where the one before ended, or
             at a hole that nobody wants.
     """
-    at, count = 0, len(segments)
+    first = 0
     over: list[Segment] = []
+    longest = max(map(_LENGTH, segments), default=0)
     for end in ends:
-        part = over
-        first = at
-        while at < count and segments[at][1] < end:
-            at += 1
-        part = over + segments[first:at] if over else list(segments[first:at])
+        stop = bisect_left(segments, end, first, key=_OFFSET)
+        part = [*over, *segments[first:stop]]
         yield part
-        over = [s for s in part if s[1] + s[4] > end]
+        near = bisect_left(part, end - longest, key=_OFFSET)
+        over = [s for s in part[near:] if s[1] + s[4] > end]
+        first = stop

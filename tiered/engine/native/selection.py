@@ -7,17 +7,20 @@ up in the index of each set, the newest first: a chain need not be merged for it
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tiered.archive.collection import Chain, Collection
-from tiered.archive.columns import Columns, IndexRow, Owner
+from tiered.archive.columns import SPARSE, Columns, IndexRow, Owner
 from tiered.archive.fileinfo import FileType
 from tiered.archive.index import IndexReader, VolumeRow
 from tiered.archive.paths import PathKey, join_path, show_path, split_path
 from tiered.engine.context import Context
 from tiered.engine.native.hot import open_index
+from tiered.engine.native.joined import Joined, join_extents
 from tiered.engine.native.state import chain_index, is_one_index, order_key
 from tiered.errors import ArchiveDamaged, NoBackup
+
+_FEW_EXTENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Part:
     stop: int
     owners: Sequence[Owner]
     volumes: Sequence[VolumeRow]
+    joined: dict[int, Joined] = field(default_factory=dict)
+    """Row -> what is known by now of a file whose extents are worth joining."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,33 @@ class Found:
         columns = Columns()
         columns.add(self.row, 0)
         return Part(columns, 0, 1, (self.row.owner,), self.volumes)
+
+
+def is_worth_joining(extents: int, flags: int) -> bool:
+    """Not if they are few; and of a sparse file zeros are left out, so none may lie
+    over anything."""
+    return extents > _FEW_EXTENTS and not flags & SPARSE
+
+
+def joined_extents(part: Part, row: int, first: int, last: int) -> Joined:
+    """The extents of a file, joined; volumes are rows of the part's table.
+
+    Args:
+        first: The first of them in the columns.
+        last: Behind the last one.
+    """
+    found = part.joined.get(row)
+    if found is None:
+        columns, here = part.columns, slice(first, last)
+        found = part.joined[row] = join_extents(
+            zip(
+                columns.extent_volumes[here],
+                columns.extent_offsets[here],
+                columns.extent_lengths[here],
+                strict=True,
+            )
+        )
+    return found
 
 
 class Selection:

@@ -25,7 +25,12 @@ from tiered.archive.paths import PathKey, join_path, show_path, split_path
 from tiered.engine.native.files import FileJob, Node
 from tiered.engine.native.folders import Folders, SpecialJob
 from tiered.engine.native.schedule import Segment, VolumeNumbers
-from tiered.engine.native.selection import Found, Part
+from tiered.engine.native.selection import (
+    Found,
+    Part,
+    is_worth_joining,
+    joined_extents,
+)
 from tiered.engine.place import PlaceSettings
 from tiered.errors import ArchiveDamaged
 
@@ -139,7 +144,17 @@ class Filler:
             number = len(files)
             hash_at, first, last = places.file()
             digest = hashes[hash_at : hash_at + HASH_BYTES]
-            files.append(FileJob(*looks, sizes[row], digest, flags[row] & SPARSE > 0))
+            job = FileJob(*looks, sizes[row], digest, flags[row] & SPARSE > 0)
+            files.append(job)
+            if is_worth_joining(last - first, flags[row]):
+                found, job.joins = joined_extents(part, row, first, last)
+                segments.extend(
+                    [
+                        (volumes[volume], offset, number, at, length)
+                        for volume, offset, at, length in found
+                    ]
+                )
+                return
             at = 0
             for extent in range(first, last):
                 volume, length = volumes[in_volumes[extent]], lengths[extent]
