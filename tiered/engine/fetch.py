@@ -11,7 +11,7 @@ warning, and the next copy is read.
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -29,7 +29,7 @@ from tiered.errors import (
     StoreError,
     TieredError,
 )
-from tiered.store import Entry
+from tiered.store import Debt, Entry, Owed
 
 _HINT = (
     "Restore with another copy of it, if there is one.  Paths and times that do not "
@@ -205,11 +205,23 @@ def download(
                 f"the copy of {name} on {other} cannot be used: {error}",
                 f"The copy on {label} was read instead.",
             )
+        _owe(context, name, failed)
         return
     last = failed.pop(labels[-1])
     for other, error in failed.items():
         last.add_note(f"the copy on {other}: {error}")
     raise last
+
+
+def _owe(context: Context, name: str, failed: Mapping[str, TieredError]) -> None:
+    """A copy with wrong bytes is a debt, which a repair pays."""
+    if group := context.store.extras.group:
+        now_s = int(context.clock.time_s())
+        group.owe(
+            Debt(name, label, Owed.DAMAGED, now_s)
+            for label, error in failed.items()
+            if isinstance(error, (Corrupt, ArchiveDamaged))
+        )
 
 
 def _copy(
