@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from tiered.errors import AlreadyExists, NotFound, SourceError
+from tiered.errors import AlreadyExists, NotFound, SourceError, Unavailable
 from tiered.store import PutMode
 from tiered.testing.contract.check import check
 from tiered.testing.contract.rig import Rig, expect, expect_each, raises
@@ -71,8 +71,8 @@ def r1_one_of_many_creators_wins(rig: Rig) -> None:
     with ThreadPoolExecutor(4) as pool:
         race = [pool.submit(rig.create, "r", bytes([i]) * 1000) for i in range(4)]
     failures = [e for f in race if (e := f.exception())]
-    for error in failures:
-        if not isinstance(error, AlreadyExists):
+    for error in failures:  # some servers say "locked" to those who lose
+        if not isinstance(error, AlreadyExists | Unavailable):
             raise error
     won = len(race) - len(failures)
     if won == 0:
