@@ -185,3 +185,16 @@ class TestLedger:
         site.line["B"].error = None
         one.close()
         assert group(kept(site, "00000002")).debts() == (Debt("o", "A"),)
+
+    def test_that_a_copy_is_damaged_counts_most(self, tmp_path: Path) -> None:
+        """A copy that was missed may have come all the same, and gone bad."""
+        site = plain(tmp_path, MIRROR, CONTINUE)
+        site.breaks("A")
+        one = kept(site, "00000001")
+        put(one, "o")
+        site.line["A"].error = None
+        group(one).owe([Debt("o", "A", Owed.DAMAGED)])
+        group(one).owe([Debt("o", "A", Owed.MISSED)])
+        one.close()
+        (debt,) = group(kept(site, "00000002")).debts()
+        assert debt.owed is Owed.DAMAGED

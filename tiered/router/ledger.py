@@ -71,7 +71,7 @@ class Ledger:
     def own(self) -> tuple[Debt, ...]:
         """What this run was told of and nobody has paid since, sorted."""
         with self._lock:
-            return tuple(sorted(self._own))
+            return tuple(sorted(self._own.values()))
 
     def owes(self, name: str, labels: Iterable[str]) -> None:
         """From here on, `labels` and nobody else owe a copy of `name`."""
@@ -89,9 +89,11 @@ class Ledger:
     def add(self, debts: Iterable[Debt]) -> None:
         """Copies that are owed besides; each is kept once."""
         with self._lock:
-            new = {debt: debt for debt in debts if debt not in self._own}
-            self._own |= new
-            self._is_dirty = self._is_dirty or bool(new)
+            merged = _merged([*self._own.values(), *debts])
+            self._is_dirty |= [*merged.values()] != [*self._own.values()] or any(
+                merged[debt].owed is not known.owed for debt, known in self._own.items()
+            )
+            self._own = merged
         self._keep(at_once=False)
 
     def flush(self) -> None:
@@ -111,7 +113,7 @@ class Ledger:
             self._seen = self._names(listed)
             kept = [debt for _, debts in self._kept(self._seen) for debt in debts]
         with self._lock:
-            return tuple(sorted({**{debt: debt for debt in kept}, **self._own}))
+            return tuple(sorted(_merged([*kept, *self._own.values()]).values()))
 
     def settle(self, paid: Iterable[Debt]) -> None:
         """Forget debts, and take them out of the objects that keep them.
@@ -172,7 +174,7 @@ class Ledger:
             return
         with self._writing:  # an older list must not be written behind a newer one
             with self._lock:
-                debts = tuple(self._own)
+                debts = tuple(self._own.values())
                 pause_s = settings.clock.now_s() - self._written_s
                 if not self._is_dirty or (not at_once and pause_s < _PAUSE_S):
                     return
@@ -206,3 +208,12 @@ class Ledger:
 
     def _time_s(self) -> int:
         return int(self._settings.clock.time_s()) if self._settings else 0
+
+
+def _merged(debts: Iterable[Debt]) -> dict[Debt, Debt]:
+    """Each copy once: that it is damaged counts most, as no listing shows it."""
+    merged: dict[Debt, Debt] = {}
+    for debt in debts:
+        if debt not in merged or debt.owed is Owed.DAMAGED:
+            merged[debt] = debt
+    return merged
