@@ -273,3 +273,16 @@ def test_a_dry_run_changes_nothing(plain: Machine) -> None:
     assert {tuple(each["to"]) for each in shown["transfers"]} == {
         (label,) for label in LABELS
     }
+
+
+def test_a_damaged_key_is_not_taken_for_damage_of_manifests(plain: Machine) -> None:
+    """Nothing can be told without it: listings decide."""
+    for label in LABELS:
+        cut(find(plain, label, "key"))
+    lost = find(plain, "two", "manifest")
+    lost.unlink()
+    another_cache(plain)
+    result = plain.run("repair", "URL").succeeded()
+    assert "cannot be read, so copies are judged by size" in result.err
+    assert lost.exists()
+    assert debts(plain) == set()

@@ -210,19 +210,20 @@ def _judge(prospect: "Prospect", report: "RepairReport") -> None:
             "read without.  Else delete the copy that you know to be wrong, and run "
             "it again.",
         )
-    if plan.sealed:
+    if sealed := {t.name for t in plan.sealed} | report.frozen:
         raise CopiesDiffer(
-            f"{format_count(len(plan.sealed), 'object')} can be copied from sealed "
-            "copies only",
+            f"{format_count(len(sealed), 'object')} can be copied from sealed copies "
+            "only",
             hint="Run it with --thaw; --dry-run says what that asks for.",
         )
 
 
 def _refuse_failed(report: "RepairReport") -> None:
     """Raise the first of the errors of stores, with how many there were."""
-    for error in report.failed.values():
-        if len(report.failed) > 1:
-            count = format_count(len(report.failed), "object")
+    failed = [e for name, e in report.failed.items() if name not in report.frozen]
+    for error in failed:
+        if len(failed) > 1:
+            count = format_count(len(failed), "object")
             error.add_note(f"{count} were not copied for this or a like reason")
         raise error
 

@@ -120,8 +120,11 @@ def run_job(
             _create(job)
             thaws = prospect.plan.thaws if job.thaw else {}
             _ask(context, job.group, thaws)
-            done = done.followed_by(_round(context, job, prospect))
+            report = _round(context, job, prospect)
+            done = done.followed_by(report)
         wanted = {(label, name) for label, names in thaws.items() for name in names}
+        if job.thaw:  # a copy was wrong, and the next one is sealed
+            wanted |= {("", name) for name in report.frozen}
         if wanted <= asked:
             return prospect, done
         asked |= wanted

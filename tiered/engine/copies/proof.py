@@ -65,8 +65,10 @@ class Decoding:
                 self._read_native(parsed, file)
             else:
                 self._read_duplicity(parsed, file)
-        except ArchiveDamaged:
-            return Verdict.WRONG
+        except ArchiveDamaged as e:
+            # of another object, that is, of a key: without it nothing can be told
+            is_of_key = is_native and not _names(str(e), parsed)
+            return Verdict.UNKNOWN if is_of_key else Verdict.WRONG
         except TieredError:
             return Verdict.UNKNOWN
         return Verdict.RIGHT
@@ -103,6 +105,11 @@ class Decoding:
     def _collection(self) -> Collection:
         every = {e.name: e for found in self._listings.values() for e in found}
         return collect(every.values(), self._context.namer)
+
+
+def _names(message: str, name: ObjectName) -> bool:
+    """Is it about this object?  Errors of envelopes and parsers say so."""
+    return name.name in message or str(name.set_id) in message
 
 
 def _exhaust(rows: Iterable[object]) -> None:

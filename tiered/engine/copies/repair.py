@@ -16,7 +16,7 @@ from tiered.engine.copies.payer import Outcome, Payer
 from tiered.engine.copies.plan import RepairPlan, Transfer
 from tiered.engine.copies.proof import Prove, unknown
 from tiered.engine.copies.witness import Witness
-from tiered.errors import StoreError
+from tiered.errors import Frozen, StoreError
 from tiered.monitor import Progress
 from tiered.store import Debt, Group
 
@@ -40,6 +40,12 @@ class RepairReport:
     """Names of which every copy was read, and is not right."""
     held_back: list[str] = field(default_factory=list)
     """Manifests that were not copied, as something of their set was not."""
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """Names of `failed` whose last hope is sealed."""
+        failed = self.failed.items()
+        return frozenset(name for name, e in failed if isinstance(e, Frozen))
 
     @property
     def unfinished(self) -> tuple[str, ...]:
