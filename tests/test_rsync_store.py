@@ -112,7 +112,8 @@ def test_a_wrong_password_is_denied_and_nobody_is_asked(
 
 
 def test_a_password_in_the_url_counts_more(rsyncd: Folder, tmp_path: Path) -> None:
-    url = f"rsync://user:se%20cret@127.0.0.1:{rsyncd.port}::login"
+    at, folder = f"user:se%20cret@127.0.0.1:{rsyncd.port}", rsyncd.new_folder()
+    url = f"rsync://{at}::login/{folder}"
     env = PATH | variables("RSYNC_", PASSWORD="not this one")
     store = rsync_store(parse_url(url), env, timeout_s=9.0, scratch=tmp_path)
     store.list()

@@ -69,18 +69,21 @@ class Daemon:
         self._starting = threading.Lock()
         self._child: _Child | None = None
 
-    def socket(self) -> str:
-        """Where it listens.
+    def connect(self) -> socket.socket:
+        """A new connection; the caller closes it.
 
         Raises:
             StoreError: It does not start.
             ScratchError: There is no place for its socket.
+            OSError: It does not listen.
         """
         with self._starting:
-            if self._child is None or self._child.has_ended:
-                self.stop()
-                self._child = self._started()
-            return self._child.socket
+            if self._child and not self._child.has_ended:
+                with suppress(ConnectionRefusedError, FileNotFoundError):  # it ends
+                    return self._child.connect()
+            self.stop()
+            self._child = self._started()
+            return self._child.connect()
 
     def stop(self) -> None:
         """End it, and wait for that; nothing, if it does not run."""
@@ -109,8 +112,9 @@ class _Child:
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
         with scratch_errors(Path(tempfile.gettempdir())):
             self._folder = tempfile.TemporaryDirectory(prefix="tiered-rclone-")
-        self.socket = f"{self._folder.name}/socket"
-        self._command = [*_dies_with_us(), *command, f"--rc-addr=unix://{self.socket}"]
+        self._socket = f"{self._folder.name}/socket"
+        self._command = [*_dies_with_us(), *command]
+        self._command.append(f"--rc-addr=unix://{self._socket}")
         self._env = env
         self._ready = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -128,6 +132,15 @@ class _Child:
         if self._failure:
             return str(self._failure.strerror)
         return " ".join(self._words.decode("utf-8", "replace").split())
+
+    def connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(self._socket)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def wait_until_ready(self) -> None:
         """Until it listens, or has ended."""

@@ -4,7 +4,6 @@ Each has a connection of its own, which costs nothing on this machine.
 """
 
 import http.client
-import socket
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -91,7 +90,7 @@ class Remote:
         """
         body = msgspec.json.encode({"fs": self.access.root, **params})
         request = _Request("POST", f"/{command}", body)
-        with closing(_Connection(self._daemon.socket())) as connection:
+        with closing(_Connection(self._daemon)) as connection:
             found = self._begin(connection, request, what, name)
             with as_ours(what):
                 return msgspec.json.decode(found.read(), type=answer)
@@ -104,7 +103,7 @@ class Remote:
         """
         path = quote(f"/[{self.access.root}]/{name}")
         headers = {"Connection": "close"} | ({"Range": span} if span else {})
-        connection = _Connection(self._daemon.socket())
+        connection = _Connection(self._daemon)
         try:
             return self._begin(
                 connection, _Request("GET", path, None, headers), what, name
@@ -143,12 +142,11 @@ class _Request:
 
 
 class _Connection(http.client.HTTPConnection):
-    """To a socket that has a path."""
+    """To a daemon."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, daemon: Daemon) -> None:
         super().__init__("localhost")
-        self._path = path
+        self._daemon = daemon
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self._path)
+        self.sock = self._daemon.connect()
