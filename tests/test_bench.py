@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contrib.bench import bounds, corpus, million, page, tebibyte
+from contrib.bench import bounds, corpus, many_objects, million, page, tebibyte
 from contrib.bench.chain30 import change_tree, make_tree
 from contrib.bench.chain30 import main as chain30
 from contrib.bench.measure import Command, CommandFailed, measure
@@ -259,8 +259,10 @@ def test_each_target_has_a_verdict() -> None:
         "chain": sheet("chain", *chain_rows()),
         "tebibyte": sheet("tebibyte", *simulated),
         "million": sheet("million", full, files=1000),
+        "objects": sheet("objects", {"work": "scrub", "peak_mib": 290.0}),
     }
     found = [(v.work, v.met) for v in verdicts(None, sheets)]
+    assert found.pop()[0].startswith("`status`, `scrub`, `repair --dry-run` of a")
     assert found[-11:] == [
         ("restore one small file after 30 incremental backups: time", False),
         ("the same", False),
@@ -308,7 +310,7 @@ def test_the_page_shows_the_last_run() -> None:
     tables = sections(*read_folder(page.LAST))
     text = page.PAGE.read_text()
     assert page.filled(text, tables) == text
-    assert text.count("<!-- figures:") == 7
+    assert text.count("<!-- figures:") == 8
 
 
 def test_a_run_from_end_to_end(tmp_path: Path) -> None:
@@ -391,6 +393,19 @@ def test_a_small_million(tmp_path: Path) -> None:
     assert list(rows) == ["full", "unchanged", "incremental", "list"]
     assert rows["full"]["index_bytes"] > 300 * 32
     assert 0 < rows["incremental"]["index_bytes"] < 2000
+
+
+def test_a_mirror_of_a_few_objects(tmp_path: Path) -> None:
+    out = tmp_path / "objects.json"
+    places = ["--folder", tmp_path / "stores", "--memory", tmp_path]
+    many_objects.main(["--objects", "1200", "--out", str(out), *map(str, places)])
+    sheet = Sheet.read(out)
+    assert [row["work"] for row in sheet.rows] == list(many_objects.WORKS)
+    assert all(0 < row["peak_mib"] < 300 for row in sheet.rows)
+    assert (
+        "1,200 objects on each of 3 stores"
+        in sections(None, {"objects": sheet})["objects"]
+    )
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -74,7 +74,7 @@ def compare(options: argparse.Namespace) -> Report:
 def _run_part(part: str, options: argparse.Namespace) -> None:
     """One that says itself what it finds; if it fails, the others go on."""
     _say(f"part {part}")
-    module = "chain30" if part == "chain" else part
+    module = {"chain": "chain30", "objects": "many_objects"}.get(part, part)
     scale = options.scale
     words = {
         "chain": ["--scale", scale, "--rounds", options.rounds],
@@ -83,6 +83,7 @@ def _run_part(part: str, options: argparse.Namespace) -> None:
             *("--single", 256 * scale),
         ],
         "million": ["--files", round(1_000_000 * scale)],
+        "objects": ["--objects", round(100_000 * scale)],
         "limits": ["--seconds", 0.5 if scale >= 1 else 0.05],
     }[part]
     if part != "limits":

@@ -14,7 +14,7 @@ from contrib.bench.results import Report
 from contrib.bench.sheet import Sheet
 from contrib.bench.targets import RIVALS, verdicts
 
-PARTS: Final = ("chain", "tebibyte", "million", "limits")
+PARTS: Final = ("chain", "tebibyte", "million", "objects", "limits")
 """Each has a sheet of its own; the programs side by side have a report."""
 REPORT: Final = "peers.json"
 
@@ -38,6 +38,7 @@ def sections(report: Report | None, sheets: Mapping[str, Sheet]) -> dict[str, st
         "chain": _chain,
         "tebibyte": _tebibyte,
         "million": _million,
+        "objects": _objects,
         "limits": _limits,
     }
     for part, sheet in sheets.items():
@@ -224,6 +225,22 @@ def _million(sheet: Sheet) -> str:
         each = f"{index / files:.1f} bytes" if r["work"] == "full" else "-"
         rows.append([*cells, each])
     return f"{files:,} files:\n\n{_grid(head, rows)}"
+
+
+def _objects(sheet: Sheet) -> str:
+    head = ["work", "seconds", "CPU s", "peak MB", "progress shown"]
+    rows = [
+        [
+            f"`{r['work']}`",
+            f"{r['wall_s']:.2f}",
+            f"{r['cpu_s']:.2f}",
+            _mb(r["peak_mib"]),
+            "yes" if r["progress_lines"] else "**no**",
+        ]
+        for r in sheet.rows
+    ]
+    stores, objects = sheet.facts["stores"], sheet.facts["objects"]
+    return f"{objects:,} objects on each of {stores} stores:\n\n{_grid(head, rows)}"
 
 
 def _limits(sheet: Sheet) -> str:

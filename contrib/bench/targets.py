@@ -112,6 +112,13 @@ def verdicts(report: Report | None, sheets: Mapping[str, Sheet]) -> list[Verdict
         *_of_chain(chain),
         *_of_memory(report, chain, sheets),
         *_of_index(sheets),
+        _peak(
+            "`status`, `scrub`, `repair --dry-run` of a mirror, 100,000 objects on "
+            "each of three stores: peak memory",
+            [r["peak_mib"] for r in sheets["objects"].rows]
+            if "objects" in sheets
+            else [],
+        ),
     ]
 
 

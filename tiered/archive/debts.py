@@ -56,8 +56,10 @@ def unpack_debts(data: bytes, what: str) -> tuple[Debt, ...]:
     """
     document = parse_versioned(data, _Debts, what)
     try:
+        # many debts have one time, and parsing it takes longest
+        times = {since: _time_s(since) for since in {r.since for r in document.debts}}
         return tuple(
-            Debt(row.name, row.store, Owed(row.owed), _time_s(row.since))
+            Debt(row.name, row.store, Owed(row.owed), times[row.since])
             for row in document.debts
         )
     except ValueError:

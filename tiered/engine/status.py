@@ -10,6 +10,7 @@ from tiered.engine.context import Context
 from tiered.engine.copies.look import Holding, holding
 from tiered.engine.inventory import Purpose, find_doubt, take_inventory
 from tiered.errors import ListingDoubtful
+from tiered.monitor import Progress
 from tiered.store import Debt, Survey
 
 
@@ -88,9 +89,14 @@ def read_status(context: Context) -> Status:
     Cost: One listing of each store; of objects only those that keep debts are read.
     """
     told: list[Survey] = []
-    collection = take_inventory(
-        context, Purpose.READ, accept_loss=True, tell=told.append
-    )
+
+    def tell(survey: Survey) -> None:
+        told.append(survey)
+        count = len(survey.listings)
+        context.monitor.progress(Progress("list", count, count, "stores"))
+
+    context.monitor.progress(Progress("list", 0, None, "stores"))
+    collection = take_inventory(context, Purpose.READ, accept_loss=True, tell=tell)
     known = context.cache.volumes()
     return Status(
         chains=tuple(

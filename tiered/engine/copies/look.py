@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from tiered.archive.debts import STEM
 from tiered.archive.kinds import Kind, kind_of
 from tiered.engine.context import Context
 from tiered.engine.copies.compare import Finding, Suspects, compare, is_compared
 from tiered.errors import ConfigError, NotFound, StoreError, StoreMissing
 from tiered.monitor import Monitor, Progress
 from tiered.store import Debt, Entry, Frost, Group, Homes, Owed
-
-_SHOWN_EVERY = 1000
-"""Names between two notes of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +37,6 @@ class Comparison:
 
     @property
     def debt_objects(self) -> tuple[Entry, ...]:
-        """What keeps debts, of any archive."""
         return debt_objects(self.listings)
 
 
@@ -64,8 +61,14 @@ def holding(entries: Iterable[Entry]) -> Holding:
 
 
 def debt_objects(listings: Mapping[str, Iterable[Entry]]) -> tuple[Entry, ...]:
-    every = {e.name: e for entries in listings.values() for e in entries}
-    return tuple(e for _, e in sorted(every.items()) if kind_of(e.name) is Kind.DEBTS)
+    """What keeps debts, of any archive, by name."""
+    found = {
+        entry.name: entry
+        for entries in listings.values()
+        for entry in entries
+        if STEM in entry.name and kind_of(entry.name) is Kind.DEBTS
+    }
+    return tuple(entry for _, entry in sorted(found.items()))
 
 
 def compare_copies(
@@ -98,16 +101,14 @@ def compare_listed(
     Cost: No I/O.
     """
     total = max(map(len, listings.values()), default=0)
-    told = 0
 
     def homes(name: str) -> Homes:
-        nonlocal told
-        told += 1
-        if told % _SHOWN_EVERY == 0:
-            monitor.progress(Progress("compare", told, max(told, total), "objects"))
         return group.homes(name, without)
 
-    findings = tuple(compare(listings, homes, _suspects(debts)))
+    def tell(seen: int) -> None:
+        monitor.progress(Progress("compare", seen, max(seen, total), "objects"))
+
+    findings = tuple(compare(listings, homes, _suspects(debts), tell))
     return Comparison(listings=listings, silent=silent, findings=findings)
 
 
