@@ -163,8 +163,8 @@ sys.stdin.read()
 
 def test_it_does_not_outlive_us(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _STARTER, str(tmp_path)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as starter:
+    pipe, env = subprocess.PIPE, {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=env) as starter:
         assert starter.stdout
         child = int(starter.stdout.readline())
         starter.kill()

@@ -387,6 +387,18 @@ def test_each_name_is_read_as_it_is(rsyncd: Folder, tmp_path: Path) -> None:
             put(store, "a\\*")
 
 
+@pytest.mark.parametrize("module", ["::open", "::chrooted", ""])
+def test_an_object_in_a_missing_folder_is_not_found(
+    module: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    kind = "rsyncd" if module else "sshd_with_shell"
+    server: Folder = request.getfixturevalue(kind)
+    with opened(server, f"{module}/{server.new_folder()}", tmp_path) as store:
+        for call in (store.get, store.stat, store.delete):
+            with pytest.raises(NotFound):
+                call("n/m/nothing")
+
+
 def test_a_folder_is_no_object_and_none_is_lost_to_the_other(
     rsyncd: Folder, tmp_path: Path
 ) -> None:

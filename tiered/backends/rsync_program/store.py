@@ -162,13 +162,13 @@ class RsyncStore:
     ) -> Answer:
         """About one name, which is looked for from `base` on."""
         place, start = self._access.base
+        words = [*words, "--", f"{place}/", "./"]
+        answer = self._program.run(words, folder, start + name)
         try:
-            words = [*words, "--", f"{place}/", "./"]
-            answer = self._program.run(words, folder, start + name)
             return _good(answer, what, name)
-        except NotFound:
+        except (NotFound, StoreMissing) as e:  # a folder of the name, or the root?
             self._look(what)
-            raise
+            raise NotFound(f"{what}: there is none", name=name) from e
 
     def _look(self, what: str) -> None:
         """Is the folder there?
