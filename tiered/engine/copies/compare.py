@@ -68,10 +68,7 @@ def compare(
     Cost: 10 microseconds for each entry; no memory beyond the listings.
     """
     answered = frozenset(listings)
-    rows = merge(
-        *([(e.name, label, e) for e in found] for label, found in listings.items()),
-        key=itemgetter(0),
-    )
+    rows = merge(*(_rows(*listed) for listed in listings.items()), key=itemgetter(0))
     for number, (name, same) in enumerate(groupby(rows, key=itemgetter(0))):
         if number % _TOLD_EVERY == 0:
             tell(number)
@@ -83,6 +80,11 @@ def compare(
         found = _judge(name, copies, homes(name), answered, suspects.get(name, ()))
         if found:
             yield found
+
+
+def _rows(label: str, listed: Sequence[Entry]) -> Iterator[tuple[str, str, Entry]]:
+    for entry in listed:
+        yield entry.name, label, entry
 
 
 def _agree(copies: Mapping[str, Entry]) -> bool:
