@@ -331,7 +331,7 @@ class Assembly:
         raise ConfigError(f"objects that end in {suffix!r} cannot be read yet")
 
     def _make_gnupg(self) -> "Gnupg":
-        from tiered.codec.gnupg import Gnupg, GnupgSettings
+        from tiered.codec.gnupg import VARIABLES, Gnupg, GnupgSettings
 
         gnupg = Gnupg(
             GnupgSettings(
@@ -340,6 +340,7 @@ class Assembly:
                 options=tuple((self._options.gpg_options or "").split()),
                 compress=self._options.compression is not False,
             )
+                env={k: known[k].reveal() for k in VARIABLES if k in known},
         )
         gnupg.prepare()
         return gnupg

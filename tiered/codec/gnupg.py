@@ -12,13 +12,14 @@ Facts, observed with gpg 2.2.40:
     fails with "File exists"
 
 The passphrase goes through a pipe of its own: never the command line, the
-environment or a file.
+environment or a file.  Of our environment gpg is given what it reads, as others may
+hold the passwords of stores.
 """
 
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -33,6 +34,12 @@ from tiered.errors import (
 )
 from tiered.secret import Secret
 
+VARIABLES = (
+    *("PATH", "LD_LIBRARY_PATH", "HOME", "GNUPGHOME", "XDG_RUNTIME_DIR", "TMPDIR"),
+    *("USER", "LOGNAME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES"),
+)
+"""What gpg may need of an environment [gpg(1), ENVIRONMENT]."""
+
 _COMMON = ("--batch", "--no-tty", "--no-autostart", "--no-secmem-warning")
 _HOW_TO_FIX = "Set PASSPHRASE to the one the archive was written with."
 
@@ -45,6 +52,8 @@ class GnupgSettings:
     program: str = "gpg"
     options: tuple[str, ...] = ()
     compress: bool = True
+    env: Mapping[str, str] | None = None
+    """Its whole environment; None: that of this process."""
 
 
 class Gnupg:
@@ -70,6 +79,7 @@ class Gnupg:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                env=self._settings.env,
                 check=False,
             )
         except OSError as e:
@@ -132,6 +142,7 @@ def _start(
             stdin=stdin,
             stdout=stdout,
             stderr=talk,
+            env=settings.env,
             pass_fds=(read_end,),
         )
     except OSError as e:

@@ -81,6 +81,8 @@ def as_ours(what: str) -> Iterator[None]:
     except OSError as e:
         kind_of = type(e).__name__
         raise Unavailable(f"{what}: no answer ({kind_of})", hint=_NET_HINT) from e
+    except ValueError as e:  # of who is not Azure, such as the page of a proxy
+        raise StoreError(f"{what}: the answer cannot be read", hint=_NET_HINT) from e
 
 
 def code_of(error: azure.HttpResponseError) -> str:

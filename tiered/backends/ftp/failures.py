@@ -60,6 +60,9 @@ def as_ours(what: str) -> Iterator[None]:
             f"{what}: the name of a file there is not UTF-8",
             hint="Rename it, or move it out of the folder.",
         ) from e
+    except ValueError as e:  # ftplib sends no line that is two
+        said = "there is a line break in the user, the password or a name"
+        raise StoreError(f"{what}: {said}", hint=_LOGIN_HINT) from e
     except (ftplib.Error, EOFError, OSError) as e:
         kind_of = type(e).__name__
         raise Unavailable(f"{what}: no answer ({kind_of})", hint=_NET_HINT) from e

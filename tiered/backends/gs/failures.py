@@ -82,6 +82,8 @@ def as_ours(what: str) -> Iterator[None]:
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
         said = f"{what}: no answer ({type(e).__name__})"
         raise Unavailable(said, hint=_NET_HINT) from e
+    except (ValueError, TypeError, KeyError) as e:  # the page of a proxy, perhaps
+        raise StoreError(f"{what}: the answer cannot be read", hint=_NET_HINT) from e
 
 
 def of_answer(answer: requests.Response, what: str) -> TieredError:
