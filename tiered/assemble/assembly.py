@@ -333,14 +333,15 @@ class Assembly:
     def _make_gnupg(self) -> "Gnupg":
         from tiered.codec.gnupg import VARIABLES, Gnupg, GnupgSettings
 
+        known = self._environment
         gnupg = Gnupg(
             GnupgSettings(
                 passphrase=self._passphrases.current(is_new=False),
                 program=self._options.gpg_binary or "gpg",
                 options=tuple((self._options.gpg_options or "").split()),
                 compress=self._options.compression is not False,
-            )
                 env={k: known[k].reveal() for k in VARIABLES if k in known},
+            )
         )
         gnupg.prepare()
         return gnupg
