@@ -115,16 +115,20 @@ def test_every_command(site: Site) -> None:
         assert said in site.moved(shown)
         if words == "status":
             assert heading.split() in [line.split() for line in shown.splitlines()]
-    assert (
-        differences(snapshot(site / "srv/data"), snapshot(site / "srv/restored")) == []
-    )
-    names = [{p.name for p in (site / f"srv/{k}").iterdir()} for k in ("paris", "oslo")]
-    assert (
-        names[0] == names[1] == {p.name for p in (site / "mnt/usb/archive").iterdir()}
-    )
+    restored = snapshot(site / "srv/restored")
+    assert differences(snapshot(site / "srv/data"), restored) == []
+    held = [
+        {path.name for path in (site / place).iterdir()}
+        for place in ("srv/paris", "srv/oslo", "mnt/usb/archive")
+    ]
+    assert held[0] == held[1] == held[2]
 
 
 def test_the_config_is_what_the_guide_says(site: Site) -> None:
     config = json.loads((site / "etc/sites.json").read_text())
     assert [s["name"] for s in config["stores"]] == ["paris", "rome", "oslo"]
-    assert site.run("tiered config check /etc/sites.json")[0] == 0
+    status, shown = site.run("tiered config check /etc/sites.json")
+    assert status == 7
+    doubts = [line for line in shown.splitlines() if line.startswith("doubt: ")]
+    assert len(doubts) == 3
+    assert all("share one file system" in line for line in doubts)  # of this machine
