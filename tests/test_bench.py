@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from contrib.bench import bounds, corpus, many_objects, million, page, tebibyte
+from contrib.bench import bounds, corpus, many_objects, million, page, routers, tebibyte
 from contrib.bench.chain30 import change_tree, make_tree
 from contrib.bench.chain30 import main as chain30
+from contrib.bench.line import Width
 from contrib.bench.measure import Command, CommandFailed, measure
 from contrib.bench.meter import Limit
 from contrib.bench.reads import reads_of
@@ -20,6 +21,7 @@ from contrib.bench.run import main
 from contrib.bench.sheet import Row, Sheet
 from contrib.bench.table import markdown, read_folder, sections
 from contrib.bench.targets import verdicts
+from tiered.testing.clocks import JumpingClock
 
 SCALE = 0.002
 DIGESTS = {
@@ -252,6 +254,17 @@ def chain_rows() -> Iterator[Row]:
             yield {**head, **values, "reads": read}
 
 
+def router_rows() -> Iterator[Row]:
+    """Of three rounds, the ratios are 1.1 for a mirror and 0.5 for a stripe."""
+    for number, one_s in enumerate((10.0, 20.0, 30.0)):
+        mirror_s = one_s * (1.1 if number else 9.0)
+        walls = ("full", one_s), ("full", mirror_s), ("restore", one_s)
+        for (work, wall_s), stores in zip(walls, ("one", "mirror", "one"), strict=True):
+            yield {"round": number, "work": work, "stores": stores, "wall_s": wall_s}
+        half = {"work": "restore", "stores": "stripe", "wall_s": one_s / 2}
+        yield {"round": number, **half}
+
+
 def test_each_target_has_a_verdict() -> None:
     simulated = {"files": 4, "peak_mib": 300.0}, {"files": 1, "peak_mib": 200.0}
     full = {"work": "full", "index_bytes": 60_000, "peak_mib": 500.0}
@@ -260,8 +273,11 @@ def test_each_target_has_a_verdict() -> None:
         "tebibyte": sheet("tebibyte", *simulated),
         "million": sheet("million", full, files=1000),
         "objects": sheet("objects", {"work": "scrub", "peak_mib": 290.0}),
+        "routers": sheet("routers", *router_rows()),
     }
     found = [(v.work, v.met) for v in verdicts(None, sheets)]
+    assert [met for _, met in found[-2:]] == [True, False]
+    del found[-2:]
     assert found.pop()[0].startswith("`status`, `scrub`, `repair --dry-run` of a")
     assert found[-11:] == [
         ("restore one small file after 30 incremental backups: time", False),
@@ -310,7 +326,7 @@ def test_the_page_shows_the_last_run() -> None:
     tables = sections(*read_folder(page.LAST))
     text = page.PAGE.read_text()
     assert page.filled(text, tables) == text
-    assert text.count("<!-- figures:") == 8
+    assert text.count("<!-- figures:") == 9
 
 
 def test_a_run_from_end_to_end(tmp_path: Path) -> None:
@@ -411,3 +427,31 @@ def test_a_mirror_of_a_few_objects(tmp_path: Path) -> None:
 def _files(folder: Path) -> dict[str, bytes]:
     files = (p for p in folder.rglob("*") if p.is_file())
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def test_small_routers(tmp_path: Path) -> None:
+    """Over lines that nobody notices."""
+    out = tmp_path / "routers.json"
+    places = ["--folder", tmp_path / "stores", "--memory", tmp_path]
+    few = ["--gib", "0.004", "--files", "3", "--volsize", "1", "--rounds", "1"]
+    wide = ["--bytes-per-s", "1e9"]
+    routers.main([*few, *wide, "--out", str(out), *map(str, places)])
+    rows = Sheet.read(out).rows
+    assert [(row["work"], row["stores"]) for row in rows] == [*routers.WORKS]
+    assert list((tmp_path / "stores").iterdir()) == []
+    table = sections(None, {"routers": Sheet.read(out)})["routers"]
+    assert "4 MiB in 3 files, each store behind 1000 MB/s:" in table
+    assert "| restore | stripe | " in table
+
+
+def test_a_line_is_as_wide_as_it_says() -> None:
+    clock = JumpingClock(0.0)
+    width = Width(1000.0, clock)
+    for _ in range(20):
+        width.take(500)
+    busy_s = clock.now_s()
+    assert 9.9 <= busy_s <= 10.0
+    clock.sleep_s(100)
+    width.take(500)
+    width.take(500)
+    assert clock.now_s() - busy_s > 100.9  # what was not used is not saved up

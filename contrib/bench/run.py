@@ -84,6 +84,7 @@ def _run_part(part: str, options: argparse.Namespace) -> None:
         ],
         "million": ["--files", round(1_000_000 * scale)],
         "objects": ["--objects", round(100_000 * scale)],
+        "routers": ["--gib", scale, "--rounds", options.rounds],
         "limits": ["--seconds", 0.5 if scale >= 1 else 0.05],
     }[part]
     if part != "limits":

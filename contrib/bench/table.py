@@ -6,15 +6,17 @@ python -m contrib.bench.table FOLDER
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from contrib.bench.bounds import number
 from contrib.bench.bounds import rows as bounds
 from contrib.bench.results import Report
+from contrib.bench.routers import WORKS, times
 from contrib.bench.sheet import Sheet
 from contrib.bench.targets import RIVALS, verdicts
 
-PARTS: Final = ("chain", "tebibyte", "million", "objects", "limits")
+PARTS: Final = ("chain", "tebibyte", "million", "objects", "routers", "limits")
 """Each has a sheet of its own; the programs side by side have a report."""
 REPORT: Final = "peers.json"
 
@@ -39,6 +41,7 @@ def sections(report: Report | None, sheets: Mapping[str, Sheet]) -> dict[str, st
         "tebibyte": _tebibyte,
         "million": _million,
         "objects": _objects,
+        "routers": _routers,
         "limits": _limits,
     }
     for part, sheet in sheets.items():
@@ -241,6 +244,25 @@ def _objects(sheet: Sheet) -> str:
     ]
     stores, objects = sheet.facts["stores"], sheet.facts["objects"]
     return f"{objects:,} objects on each of {stores} stores:\n\n{_grid(head, rows)}"
+
+
+def _routers(sheet: Sheet) -> str:
+    head = ["work", "stores", "seconds", "MB/s", "CPU s", "peak MB", "seconds of each"]
+    rows = []
+    for work, stores in WORKS:
+        here = [r for r in sheet.rows if (r["work"], r["stores"]) == (work, stores)]
+        if not here:
+            continue
+        wall_s = times(sheet.rows, work, stores)
+        speed = sheet.facts["bytes"] / median(wall_s) / 1e6
+        cells = [work, stores, f"{median(wall_s):.2f}", f"{speed:.1f}"]
+        cells.append(f"{median(r['cpu_s'] for r in here):.2f}")
+        cells.append(_mb(max(r["peak_mib"] for r in here)))
+        rows.append([*cells, ", ".join(f"{s:.1f}" for s in wall_s)])
+    mib, files = sheet.facts["bytes"] / 2**20, sheet.facts["files"]
+    width = sheet.facts["bytes_per_s"] / 1e6
+    title = f"{mib:,.0f} MiB in {files:,} files, each store behind {width:g} MB/s:"
+    return f"{title}\n\n{_grid(head, rows)}"
 
 
 def _limits(sheet: Sheet) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from contrib.bench.results import Report
+from contrib.bench.routers import ratio
 from contrib.bench.sheet import Row, Sheet
 
 OURS: Final = "tiered"
@@ -29,6 +30,8 @@ _INDEX_BYTES: Final = 120.0
 _EDGES: Final = 1.01
 """Sealed chunks of 64 KiB have 16 bytes more, and a range begins in one."""
 _NOISE: Final = 1.05
+_MIRROR: Final = 1.15
+_STRIPE: Final = 1 / 2.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,24 @@ def verdicts(report: Report | None, sheets: Mapping[str, Sheet]) -> list[Verdict
             if "objects" in sheets
             else [],
         ),
+        *_of_routers(sheets),
     ]
+
+
+def _of_routers(sheets: Mapping[str, Sheet]) -> Iterator[Verdict]:
+    rows = sheets["routers"].rows if "routers" in sheets else []
+    yield Verdict(
+        work="full backup of 1 GiB to a mirror of three stores, each 40 MB/s: time",
+        against="the same to one of them",
+        limit=_MIRROR,
+        reached=ratio(rows, "full", "mirror"),
+    )
+    yield Verdict(
+        work="restore of 1 GiB from a stripe over three stores, each 40 MB/s: time",
+        against="the same from one of them",
+        limit=_STRIPE,
+        reached=ratio(rows, "restore", "stripe"),
+    )
 
 
 def _of_target(report: Report | None, target: Target) -> Verdict:
