@@ -27,7 +27,7 @@ from typing import Final
 
 from contrib.bench.install import BUILD, ROOT
 from contrib.bench.measure import Command, CommandFailed, Cost, measure
-from contrib.bench.rounds import new_folder, warm_up
+from contrib.bench.rounds import new_folder
 from contrib.bench.sheet import Row, new_sheet
 from contrib.bench.site import Site, new_site
 
@@ -40,6 +40,7 @@ WORKS: Final = (
     ("restore", "one"),
     ("restore", "stripe"),
 )
+KINDS: Final = ("one", "mirror", "stripe")
 _BIN: Final = Path(sys.executable).parent
 _PATIENCE_S: Final = 30.0
 
@@ -105,19 +106,23 @@ class Run:
         self._site, self._stores = site, stores
         self._source, self._memory = source, memory
 
-    def round(self, number: int, more: Sequence[str]) -> Iterator[Row]:
+    def round(
+        self, number: int, kinds: Sequence[str], more: Sequence[str]
+    ) -> Iterator[Row]:
         """Rows, from empty stores on.
 
         Args:
             number: Of this round.
+            kinds: Of stores.
             more: Options for each backup.
         """
         self._stores.empty()
         shutil.rmtree(self._site.cache, ignore_errors=True)
-        for kind in ("one", "mirror", "stripe"):
+        for kind in kinds:
             self._tiered(kind, "key", "init", self._stores.url(kind, self._site))
         for work, kind in WORKS:
-            warm_up(self._source)
+            if kind not in kinds:
+                continue
             cost = self._do(work, kind, more)
             yield {
                 "round": number,
@@ -191,12 +196,17 @@ def _await_open(port: int) -> None:
         time.sleep(0.05)
 
 
+def _some(text: str) -> tuple[str, ...]:
+    return tuple(kind for kind in KINDS if kind in text.split(","))
+
+
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="routers", description=__doc__)
     add = parser.add_argument
     add("--gib", type=float, default=1.0, help="of the source; default: 1")
     add("--files", type=int, default=64, help="of the source; default: 64")
     add("--rounds", type=int, default=3, help="default: 3")
+    add("--stores", default=KINDS, type=_some, help="default: %(default)s")
     add("--bytes-per-s", type=float, default=BYTES_PER_S, help="default: %(default)g")
     add("--volsize", type=int, default=None, help="MiB; default: that of tiered")
     add("--out", type=Path, default=BUILD / "bench/last/routers.json")
@@ -220,7 +230,7 @@ def main(arguments: Sequence[str]) -> None:
         make_source(memory / "source", size, options.files)
         run = Run(site, stores, memory / "source", memory)
         for number in range(options.rounds):
-            for row in run.round(number, more):
+            for row in run.round(number, options.stores, more):
                 sheet.rows.append(row)
                 sheet.write(options.out)
                 print(row, file=sys.stderr, flush=True)
