@@ -118,7 +118,7 @@ class TestDeleted:
         assert len(line.split()) == 4  # no debts of what is gone
         before = copies(plain)
         result = plain.run("repair", "URL").succeeded()
-        assert "debts paid already" in result.err
+        assert "debts to forget" in result.err
         assert copies(plain) == before
         check_mended(plain)
 

@@ -76,7 +76,7 @@ class TestCopy:
         assert copies(machine, "four")["four"] == copies(machine, "one")["one"]
         assert restores(machine, url, "restored") == []
         result = machine.run("copy", "URL", url).succeeded()
-        assert result.out == "no copy was missing or wrong\n"
+        assert result.out == f"{url} has all of the archive\n"
 
     def test_a_folder_to_a_stripe_and_back(self, plain: Machine) -> None:
         folder = f"file://{plain.root}/one"

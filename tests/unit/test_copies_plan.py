@@ -129,6 +129,14 @@ class TestPlan:
         found = plan(finding, frosts=frosts)
         assert found.transfers == found.sealed == ()
 
+    def test_the_emptiest_member_gets_what_one_must_have(self) -> None:
+        """Of a stripe; what it gets now counts, too."""
+        homes = Homes(labels=("B", "C"), copies=1)
+        listings = {"A": (Entry(NAME, 5), Entry(OTHER, 5)), "B": (), "C": ()}
+        findings = list(compare(listings, lambda _: homes, {}))
+        found = plan_repair(findings, (), {}, frozenset("ABC"), loads={"B": 3, "C": 0})
+        assert [t.targets for t in found.transfers] == [("C",), ("B",)]
+
     def test_debts(self) -> None:
         lacking = one(find(A=5, B=5))
         needed, gone = Debt(NAME, "C"), Debt(OTHER, "C", Owed.DAMAGED)

@@ -148,7 +148,8 @@ def copy(run: Run) -> None:
     def check(prospect: "Prospect") -> None:
         check_same_archive(source, pair, prospect.comparison)
 
-    _carry_out(run, source, job, check)
+    nothing = f"{pair.target} has all of the archive"
+    _carry_out(run, source, job, check, nothing)
 
 
 def _carry_out(
@@ -156,6 +157,7 @@ def _carry_out(
     context: "Context",
     job: "Job",
     check: "Callable[[Prospect], None]" = lambda _: None,
+    nothing: str = "no copy was missing or wrong",
 ) -> None:
     """Say the plan, do it unless told otherwise, say what was done."""
     from tiered.engine.copies.job import look_at, run_job
@@ -177,12 +179,12 @@ def _carry_out(
         prospect = look_at(context, job)
         tell(prospect)
         lines, document = plan_report(prospect.plan, prospect.waits)
-        run.show(lines or ["nothing to copy"], document)
+        run.show(lines or [nothing], document)
     else:
         prospect, report = run_job(context, job, tell)
         _, document = plan_report(told[0].plan, told[0].waits)
         done, facts = repair_report(report, prospect.scope)
-        run.show(done or ["no copy was missing or wrong"], document | facts)
+        run.show(done or [nothing], document | facts)
         _judge(prospect, report)
     _refuse_silence(prospect.comparison)
 

@@ -88,7 +88,8 @@ def plan_report(plan: "RepairPlan", waits: Mapping[str, float | None]) -> Report
         count = format_count(len(names), "object")
         lines.append(f"  {count} must thaw on {label} first{wait}")
     if plan.paid:
-        lines.append(f"  {format_count(len(plan.paid), 'debt')} paid already")
+        count = format_count(len(plan.paid), "debt")
+        lines.append(f"{count} to forget: nobody owes the copies any more")
     lines += _named([f"every copy of {f.name} is damaged" for f in plan.lost])
     return lines, {
         "copies": now,

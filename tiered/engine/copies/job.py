@@ -89,6 +89,7 @@ def look_at(context: Context, job: Job) -> Prospect:
         members=frozenset(group.members),
         kept=scope.names | unseen(comparison, debts),
         only=job.only,
+        loads={label: sum(e.size for e in found) for label, found in listings.items()},
     )
     return Prospect(comparison=comparison, scope=scope, frosts=frosts, plan=plan)
 

@@ -3,12 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from tiered.engine.copies.compare import Finding
 from tiered.store import Debt, Frost, Warmth
 
 Frosts = Mapping[str, Mapping[str, Frost]]
 """Label -> name -> how cold that copy is; who is not there has warm ones."""
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ def plan_repair(
     members: frozenset[str] | None = None,
     kept: frozenset[str] = frozenset(),
     only: str | None = None,
+    loads: Mapping[str, int] = _NOTHING,
 ) -> RepairPlan:
     """Decide what to copy where.
 
@@ -100,17 +103,19 @@ def plan_repair(
             whoever owes.
         kept: Names whose debts stay whatever the findings say.
         only: A member to make copies on; None: all.
+        loads: Bytes that each member has: where not all members of a route get a
+            copy, the one with the least gets it.
     """
     transfers, sealed, lost = [], [], []
     needed: set[tuple[str, str]] = set()
     wanting = set(kept)
-    loads: Counter[str] = Counter()
+    filled = Counter(loads)
     for finding in findings:
         needed |= {(finding.name, k) for k in (*finding.missing, *finding.different)}
         wanting.add(finding.name)
         if finding.lost:
             lost.append(finding)
-        transfer = _transfer(finding, frosts, loads, only)
+        transfer = _transfer(finding, frosts, filled, only)
         if transfer is None:
             continue
         if not _rank(transfer.name, frosts, transfer.sources[0]):
