@@ -86,6 +86,15 @@ def test_progress_on_a_terminal_is_one_line_that_goes_away() -> None:
     )
 
 
+def test_progress_is_taken_away_before_a_result() -> None:
+    stream = Screen()
+    shown, _ = terminal(stream)
+    shown.progress(Progress("pack", 1, 2, "files"))
+    for _ in range(2):
+        shown.clear()
+        assert stream.getvalue().endswith("pack: 1 of 2 files\r\x1b[K")
+
+
 def test_progress_is_not_shown_at_each_call() -> None:
     stream = Screen()
     shown, clock = terminal(stream)

@@ -72,7 +72,7 @@ def _run(line: "CommandLine", terminal: Terminal) -> None:
         from tiered.cli.commands import COMMANDS
         from tiered.cli.run import Run
 
-        COMMANDS[line.action](Run(line, assembly))
+        COMMANDS[line.action](Run(line, assembly, terminal.clear))
 
 
 def _show_help(arguments: Sequence[str]) -> int:

@@ -74,10 +74,15 @@ class Terminal:
             f"tiered: see docs/errors/{error.code}.md (exit status {error.exit_status})"
         )
 
-    def _write(self, text: str) -> None:
+    def clear(self) -> None:
+        """Take the progress away, so that nothing is written behind it."""
         if self._line:
             self._stream.write("\r\x1b[K")
+            self._stream.flush()
             self._line = False
+
+    def _write(self, text: str) -> None:
+        self.clear()
         print(text, file=self._stream, flush=True)
 
 

@@ -1,6 +1,6 @@
 """What every action is given, and how it shows its result."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tiered.archive.times import parse_time
@@ -17,6 +17,8 @@ class Run:
 
     line: CommandLine
     assembly: Assembly
+    clear: Callable[[], None] = lambda: None
+    """Called before a result is shown: progress may stand where it goes."""
 
     def time_s(self, text: str) -> int:
         """A time that the user typed."""
@@ -34,6 +36,7 @@ class Run:
 
         The JSON has what each store did until then under `stores`.
         """
+        self.clear()
         if self.line.options.json:
             usage = self.assembly.usage().items()
             stores = {name: usage_document(each) for name, each in usage}
