@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.crash.machine import PREFIXES
-from tiered.assemble.stores import Wanted, open_backend
+from tiered.assemble.stores import open_backend
+from tiered.assemble.wanted import Wanted
 from tiered.cli.main import main
 from tiered.cli.parser import make_parser
 from tiered.secret import Secret

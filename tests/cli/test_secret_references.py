@@ -14,7 +14,8 @@ import pytest
 
 from tests.crash.machine import PASSPHRASE, Machine
 from tiered.assemble import Assembly
-from tiered.assemble.stores import Wanted, open_backend
+from tiered.assemble.stores import open_backend
+from tiered.assemble.wanted import Wanted
 from tiered.clock import Clock
 from tiered.secret import Secret
 from tiered.store import Store

@@ -20,7 +20,8 @@ from tests.crash.machine import PROGRAM, Result
 from tests.servers import OpenStack, free_port
 from tests.store_servers import Azure, Ssh
 from tests.unit.broken_stores import CutsShort, OnePage, Overwrites
-from tiered.assemble.stores import Wanted, open_backend, seals_volumes
+from tiered.assemble.stores import open_backend, seals_volumes
+from tiered.assemble.wanted import Wanted
 from tiered.cli.main import main
 from tiered.cli.parser import parse_command_line
 from tiered.errors import Denied

@@ -15,7 +15,7 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from tiered.assemble.references import References
-from tiered.assemble.stores import Environment
+from tiered.assemble.wanted import Environment
 from tiered.errors import ConfigError, MissingDependency, TieredError
 from tiered.monitor import SilentMonitor
 from tiered.secret import Secret

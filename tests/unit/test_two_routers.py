@@ -21,7 +21,8 @@ import tiered.wrap
 from tests.crash.machine import Machine
 from tests.unit.sites import MIRROR, STRIPE, Site, read
 from tiered.assemble import Assembly, read_environment
-from tiered.assemble.stores import Wanted, open_backend
+from tiered.assemble.stores import open_backend
+from tiered.assemble.wanted import Wanted
 from tiered.cli.commands import COMMANDS
 from tiered.cli.parser import parse_command_line
 from tiered.cli.run import Run

@@ -3,7 +3,8 @@
 from argparse import Namespace
 from pathlib import Path
 
-from tiered.assemble.stores import Environment, folder_of
+from tiered.assemble.stores import folder_of
+from tiered.assemble.wanted import Environment
 from tiered.url import StoreUrl
 
 _ACCOUNT = frozenset(

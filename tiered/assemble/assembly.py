@@ -18,7 +18,8 @@ from tiered.archive.kinds import Kind
 from tiered.archive.style import Style
 from tiered.assemble.archive_id import cache_folder
 from tiered.assemble.keys import KeyOptions, Passphrases, envelopes
-from tiered.assemble.stores import Environment, Wanted, open_backend
+from tiered.assemble.stores import open_backend
+from tiered.assemble.wanted import Environment, Wanted
 from tiered.assemble.wrapping import Wrapping
 from tiered.catalogue.cache import Cache
 from tiered.clock import Clock, PinnedClock, RehearsalClock, SystemClock
@@ -354,4 +355,5 @@ def _wanted(url: StoreUrl, member: "MemberConfig", references: "References") -> 
         env=references.environment_of(member),
         tier=member.tier,
         options=member.options,
+        at=member.at,
     )

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from tiered.archive.filename import Prefixes
 from tiered.archive.kinds import Kind, kind_of
 from tiered.assemble.places import Place, mode_of, place_of
-from tiered.assemble.stores import Environment, Wanted, open_backend, seals_volumes
+from tiered.assemble.stores import open_backend, seals_volumes
+from tiered.assemble.wanted import Environment, Wanted
 from tiered.clock import Clock
 from tiered.errors import StoreMissing, TieredError
 from tiered.settings.doubts import doubts_of, literal_secrets

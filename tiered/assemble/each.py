@@ -4,7 +4,8 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tiered.assemble.stores import Wanted, open_backend, seals_volumes
+from tiered.assemble.stores import open_backend, seals_volumes
+from tiered.assemble.wanted import Wanted
 from tiered.assemble.wrapping import Wrapping
 from tiered.clock import Clock
 from tiered.errors import TieredError

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiered.assemble.stores import Environment
+from tiered.assemble.wanted import Environment
 from tiered.codec.envelope import AgeEnvelope, Envelope, PlainEnvelope
 from tiered.engine.context import Context
 from tiered.errors import ConfigError, MissingDependency, PassphraseError

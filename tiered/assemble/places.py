@@ -4,7 +4,8 @@ fetched for it: two references that say the same are taken for the same.
 
 from pathlib import Path
 
-from tiered.assemble.stores import Environment, folder_of
+from tiered.assemble.stores import folder_of
+from tiered.assemble.wanted import Environment
 from tiered.errors import ConfigError
 from tiered.secret import Secret
 from tiered.settings.members import MemberConfig, Value

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from tiered.assemble.keys import read_secret_file
-from tiered.assemble.stores import Environment
+from tiered.assemble.wanted import Environment
 from tiered.errors import ConfigError, MissingDependency
 from tiered.monitor import Monitor
 from tiered.secret import Secret

@@ -1,34 +1,15 @@
 """One backend for each scheme: the table that a new backend adds a line to."""
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tiered.archive.kinds import SAMPLES, Kind, kind_of
+from tiered.assemble.wanted import Wanted
 from tiered.clock import Clock
 from tiered.errors import ConfigError
-from tiered.secret import Secret
 from tiered.store import Store
 from tiered.url import StoreUrl
-
-if TYPE_CHECKING:
-    from tiered.router.rules import Tier
-
-Environment = Mapping[str, Secret]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is asked of one store."""
-
-    url: StoreUrl
-    env: Environment
-    tier: "Tier | None" = None
-    options: Mapping[str, object]
-    name: str | None = None
-    """In a config."""
 
 
 def open_backend(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
@@ -63,13 +44,10 @@ def seals_volumes(wanted: Wanted, options: Namespace) -> bool:
         return callable(_blob_tier(wanted, options))
     if not scheme.endswith("s3"):
         return scheme in ("pca", "cold+file")
-    from tiered.backends.s3.access import read_place
-    from tiered.backends.s3.archive_class import provider_of
+    from tiered.assemble import s3_options
 
-    region, endpoint = options.s3_region, options.s3_endpoint
-    place = read_place(wanted.url, wanted.env, region=region, endpoint=endpoint)
-    used = _storage_class(wanted, options)(SAMPLES[Kind.ARCHIVE])
-    return used in provider_of(place.endpoint).cold_classes
+    used = s3_options.storage_class(wanted, options)(SAMPLES[Kind.ARCHIVE])
+    return used in s3_options.provider(wanted, options).cold_classes
 
 
 def _open_file(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
@@ -124,6 +102,7 @@ def _open_pca(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
 
 
 def _open_s3(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
+    from tiered.assemble import s3_options
     from tiered.backends.s3 import s3_store
 
     return s3_store(
@@ -132,7 +111,9 @@ def _open_s3(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
         timeout_s=options.timeout_s,
         region=options.s3_region,
         endpoint=options.s3_endpoint,
-        storage_class=_storage_class(wanted, options),
+        storage_class=s3_options.storage_class(wanted, options),
+        encryption=s3_options.encryption(wanted),
+        addressing=s3_options.addressing(wanted),
     )
 
 
@@ -258,19 +239,6 @@ def _gs_class(wanted: Wanted, options: Namespace) -> Callable[[str], str | None]
         return None
     of_volumes = checked_class(str(asked))
     return lambda name: of_volumes if kind_of(name) is Kind.ARCHIVE else "STANDARD"
-
-
-def _storage_class(wanted: Wanted, options: Namespace) -> Callable[[str], str]:
-    """Volumes may lie cold; what every command reads never does."""
-    cold = "STANDARD"
-    if options.s3_glacier:
-        cold = "GLACIER"
-    from tiered.router.rules import Tier
-
-    if options.s3_deep_archive or wanted.tier is Tier.COLD:
-        cold = "DEEP_ARCHIVE"
-    cold = str(wanted.options.get("storage_class", cold))
-    return lambda name: cold if kind_of(name) is Kind.ARCHIVE else "STANDARD"
 
 
 _SCHEMES: dict[str, Callable[[Wanted, Namespace, Clock], Store]] = {

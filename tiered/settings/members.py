@@ -38,6 +38,8 @@ class MemberConfig:
         default_factory=lambda: MappingProxyType({}), repr=False
     )
     """Checked by the store's own schema; not shown, as it may hold a secret."""
+    at: str = field(default="", compare=False)
+    """The config and the place in it, for messages."""
     subpath: str = ""
     """Of the routes that take it as this member: a folder below the URL's path."""
 
@@ -124,6 +126,7 @@ def _member(at: str, folder: Path, entry: StoreDocument) -> MemberConfig:
         cost=float(entry.get("cost", 0)),
         description=entry.get("description", ""),
         options=MappingProxyType(entry.get("options", {})),
+        at=at,
     )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tiered.backends.s3.access import read_access, read_place
 from tiered.backends.s3.archive_class import provider_of, tier_for
-from tiered.backends.s3.client import LazyClient, require_boto3
+from tiered.backends.s3.client import Addressing, LazyClient, require_boto3
+from tiered.backends.s3.protection import Encryption
 from tiered.secret import Secret
 from tiered.url import StoreUrl
 
@@ -28,6 +29,8 @@ def s3_store(
     thaw_days: int = 7,
     thaw_tier: str | None = None,
     etags_are_md5: bool = True,
+    encryption: Encryption | None = None,
+    addressing: Addressing | None = None,
     page_rows: int = 1000,
 ) -> "S3Store":
     """`s3:///bucket[/prefix]` or `s3://host[:port]/bucket[/prefix]`.
@@ -43,7 +46,10 @@ def s3_store(
             name.  With a function, some objects are taken to be cold.
         thaw_days: For how long a thawed object stays readable.
         thaw_tier: "Standard", "Bulk" or "Expedited"; None: the usual one.
-        etags_are_md5: False for a bucket that encrypts with SSE-KMS.
+        etags_are_md5: False for a bucket that encrypts with SSE-KMS by itself.
+        encryption: What the server is asked for; with a KMS key no ETag is an MD5.
+        addressing: Of the bucket, in the path or in the host name; None: in the
+            host name at AWS, in the path elsewhere.
         page_rows: Of a listing; 1000 at most.
 
     Raises:
@@ -71,9 +77,11 @@ def s3_store(
         thaw_days=thaw_days,
         thaw_tier=tier_for(provider, thaw_tier),
         page_rows=page_rows,
-        etags_are_md5=etags_are_md5,
+        etags_are_md5=etags_are_md5 and not (encryption and encryption.kms_key),
+        encryption=encryption,
     )
-    return S3Store(settings, LazyClient(access, place, timeout_s), url.label)
+    client = LazyClient(access, place, timeout_s, addressing)
+    return S3Store(settings, client, url.label)
 
 
 def _always(storage_class: str) -> Callable[[str], str]:

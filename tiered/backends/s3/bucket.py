@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tiered.backends.s3.archive_class import Provider
 from tiered.backends.s3.client import LazyClient
 from tiered.backends.s3.failures import as_ours
+from tiered.backends.s3.protection import Encryption
 from tiered.backends.s3.upload import Target, put_in_parts, put_whole
 from tiered.download import Receiving
 from tiered.errors import NotFound, StoreMissing, Unavailable
@@ -49,6 +50,7 @@ class S3Settings:
     """In memory, once for each upload that runs."""
     etags_are_md5: bool = True
     """False for a bucket that encrypts with SSE-KMS."""
+    encryption: Encryption | None = None
 
 
 class Bucket:
@@ -103,6 +105,7 @@ class Bucket:
             key=s.prefix + name,
             storage_class=s.storage_class(name),
             create=create,
+            encryption=s.encryption,
         )
         with self._as_ours("put", name):
             if source.size <= s.single_bytes:

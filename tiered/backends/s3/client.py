@@ -8,18 +8,21 @@ Facts:
     expected by default; "when_required" turns that off
     [duplicity issue 870; botocore config reference]
   * every S3 server known to us takes bucket names in the path; in the host
-    name they need wildcard DNS and certificates, so only AWS gets that
+    name they need wildcard DNS and certificates, so by itself only AWS gets that
 """
 
 import threading
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tiered.backends.s3.access import Access, Place
 from tiered.errors import ConfigError, MissingDependency
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+Addressing = Literal["path", "virtual"]
+"""Where the name of the bucket goes: `host/bucket` or `bucket.host`."""
 
 _CONNECTIONS = 32  # kept open; more threads than that open their own for a while
 _ANY_REGION = "us-east-1"  # servers that know no regions accept this one
@@ -37,15 +40,25 @@ def require_boto3() -> None:
 class LazyClient:
     """The client, and the moment at which it comes to be."""
 
-    def __init__(self, access: Access, place: Place, timeout_s: float) -> None:
+    def __init__(
+        self,
+        access: Access,
+        place: Place,
+        timeout_s: float,
+        addressing: Addressing | None = None,
+    ) -> None:
+        usual: Addressing = "virtual" if place.endpoint is None else "path"
         self._access, self._place, self._timeout_s = access, place, timeout_s
+        self._addressing = addressing or usual
         self._client: S3Client | None = None
         self._lock = threading.Lock()
 
     def get(self) -> "S3Client":
         with self._lock:
             if self._client is None:
-                self._client = _make(self._access, self._place, self._timeout_s)
+                self._client = _make(
+                    self._access, self._place, self._timeout_s, self._addressing
+                )
             return self._client
 
     def close(self) -> None:
@@ -55,7 +68,9 @@ class LazyClient:
             self._client = None
 
 
-def _make(access: Access, place: Place, timeout_s: float) -> "S3Client":
+def _make(
+    access: Access, place: Place, timeout_s: float, addressing: Addressing
+) -> "S3Client":
     from boto3.session import Session  # heavy: 0.2 s that most commands never need
     from botocore.config import Config
 
@@ -74,7 +89,7 @@ def _make(access: Access, place: Place, timeout_s: float) -> "S3Client":
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         signature_version="s3v4",
-        s3={"addressing_style": "path" if own else "virtual"},
+        s3={"addressing_style": addressing},
     )
     try:
         return session.client(

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tiered.backends.s3.body import Sending, md5_of
+from tiered.backends.s3.protection import Encryption
 from tiered.store import Source
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Target:
     storage_class: str
     create: bool
     """Refuse if the name is taken."""
+    encryption: Encryption | None = None
 
     @property
     def address(self) -> dict[str, Any]:
@@ -51,9 +53,10 @@ class Target:
     @property
     def kind(self) -> dict[str, Any]:
         """STANDARD is not sent: servers without classes refuse to hear of it."""
-        if self.storage_class == "STANDARD":
-            return {}
-        return {"StorageClass": self.storage_class}
+        found = dict(self.encryption.parameters) if self.encryption else {}
+        if self.storage_class != "STANDARD":
+            found["StorageClass"] = self.storage_class
+        return found
 
     @property
     def condition(self) -> dict[str, Any]:
