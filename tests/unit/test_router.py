@@ -435,3 +435,14 @@ def test_close_closes_all(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         site.routed(stores).close()
     assert all(store.closed for store in stores.values())
+
+
+def test_a_bad_store_is_not_told_object_by_object(tmp_path: Path) -> None:
+    site = plain(tmp_path)
+    for i in range(20):
+        put(site.real["A"], f"o{i}", b"1")
+        put(site.real["B"], f"o{i}", b"22")
+    site.router.list()
+    site.router.list()
+    assert len(site.monitor.told) == 6
+    assert site.monitor.told[-1] == "more objects differ between stores"

@@ -65,7 +65,8 @@ class Members:
         """Remember who has `name`, where the plan alone does not lead there: that
         is what a stripe needs, and whoever changed the rules.
         """
-        if labels and plan_read(self.rules, name)[0] not in labels:
+        everywhere = len(labels) == len(self.stores)
+        if labels and not everywhere and plan_read(self.rules, name)[0] not in labels:
             self._where[name] = labels
         else:
             self._where.pop(name, None)

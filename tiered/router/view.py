@@ -16,6 +16,9 @@ from tiered.store import Entry, Survey
 
 Listing = tuple[Entry, ...]
 
+_NAMED = 5
+"""Objects that a warning names: of a bad store, all of them may differ."""
+
 
 class View:
     """Listings of a router."""
@@ -70,9 +73,15 @@ class View:
         """Of two copies that differ, the one that a get would read."""
         name = one[1].name
         with self._lock:
-            is_news = name not in self._told
-            self._told.add(name)
-        if is_news:
+            is_news = name not in self._told and len(self._told) <= _NAMED
+            if is_news:
+                self._told.add(name)
+            is_last = len(self._told) > _NAMED
+        if is_news and is_last:
+            self._members.monitor.warn(
+                "more objects differ between stores", "`tiered scrub` names them."
+            )
+        elif is_news:
             self._members.monitor.warn(
                 f"{name!r} differs: {_facts(*one)}, {_facts(*two)}",
                 "One copy is damaged or old; a restore tells which.",
