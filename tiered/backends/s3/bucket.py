@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from tiered.backends.s3.archive_class import Provider
 from tiered.backends.s3.client import LazyClient
 from tiered.backends.s3.failures import as_ours
+from tiered.backends.s3.parts import Uploads
 from tiered.backends.s3.protection import Encryption
-from tiered.backends.s3.upload import Target, put_in_parts, put_whole
+from tiered.backends.s3.upload import Target, put_whole
 from tiered.download import Receiving
 from tiered.errors import NotFound, StoreMissing, Unavailable
 from tiered.store import Source
@@ -61,6 +62,7 @@ class Bucket:
 
     def __init__(self, settings: S3Settings, client: LazyClient, label: str) -> None:
         self.settings, self._client, self._label = settings, client, label
+        self._uploads = Uploads(settings.part_bytes)
 
     def rows(self, prefix: str, *, restores: bool = False) -> Iterator[tuple[str, Row]]:
         """Name and row of every object whose name begins with `prefix`.
@@ -106,12 +108,15 @@ class Bucket:
             storage_class=s.storage_class(name),
             create=create,
             encryption=s.encryption,
+            etags_are_md5=s.etags_are_md5,
         )
-        with self._as_ours("put", name):
+        guard = partial(self._as_ours, "put", name)
+        with guard():
+            s3 = self._client.get()
             if source.size <= s.single_bytes:
-                put_whole(self._client.get(), target, source, what)
-            else:
-                put_in_parts(self._client.get(), target, source, s.part_bytes, what)
+                put_whole(s3, target, source, what)
+                return
+        self._uploads.put(s3, target, source, what, guard)
 
     def get(self, name: str, span: str | None = None) -> tuple[Receiving, int]:
         """The open body of an object, or of a span of it, and its size."""
