@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from tests.accounts import s3_keys
+from tests.scripted import Answer, scripted
 from tests.servers import Glacier, OpenStack
+from tiered.backends.s3 import s3_store
 from tiered.backends.s3.access import Place, read_access
 from tiered.backends.s3.archive_class import OTHER
 from tiered.backends.s3.bucket import S3Settings
 from tiered.backends.s3.client import LazyClient
-from tiered.backends.s3.protection import Encryption
+from tiered.backends.s3.protection import Encryption, Retention
 from tiered.backends.s3.store import S3Store
-from tiered.errors import StoreError
+from tiered.errors import Denied, StoreError
 from tiered.store import PutMode
 from tiered.testing.sources import BytesSource
+from tiered.url import parse_url
 
 PART_BYTES = 5 << 20
 SMALL, BIG = b"small", bytes(i % 251 for i in range(PART_BYTES + 1))
@@ -23,7 +28,10 @@ SMALL, BIG = b"small", bytes(i % 251 for i in range(PART_BYTES + 1))
 
 @contextmanager
 def opened(
-    server: Glacier | OpenStack, bucket: str, encryption: Encryption
+    server: Glacier | OpenStack,
+    bucket: str,
+    encryption: Encryption | None = None,
+    retention: Retention | None = None,
 ) -> Iterator[S3Store]:
     """A store that sends what is larger than one part in parts."""
     if isinstance(server, OpenStack):
@@ -37,8 +45,9 @@ def opened(
         can_be_cold=False,
         single_bytes=PART_BYTES,
         part_bytes=PART_BYTES,
-        etags_are_md5=encryption.kms_key is None,
+        etags_are_md5=not (encryption and encryption.kms_key),
         encryption=encryption,
+        retention=lambda name: retention if name != "free" else None,
     )
     place = Place(bucket=bucket, prefix="", endpoint=url, region=None)
     client = LazyClient(read_access(keys), place, 30.0)
@@ -72,3 +81,41 @@ def test_a_server_that_cannot_encrypt(openstack: OpenStack) -> None:
         with pytest.raises(StoreError):
             store.put("o", BytesSource(SMALL), PutMode.CREATE)
         assert store.list() == ()
+
+
+def test_a_lock_holds_until_its_day(glacier: Glacier) -> None:
+    until = datetime(2126, 11, 21, tzinfo=UTC)
+    bucket, lock = "test-locked", Retention(mode="COMPLIANCE", until=until)
+    with opened(glacier, bucket, None, lock) as store, closing(glacier.s3()) as s3:
+        s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+        asked: list[str] = []  # moto forgets the lock of what comes in parts
+
+        def note(request: Any, **_: Any) -> None:
+            asked.append(str(request.headers["x-amz-object-lock-retain-until-date"]))
+
+        events = store._client.get().meta.events
+        events.register("before-send.s3.CreateMultipartUpload", note)
+        for name, data in (("locked", SMALL), ("big", BIG), ("free", SMALL)):
+            store.put(name, BytesSource(data), PutMode.CREATE)
+        head = s3.head_object(Bucket=bucket, Key="locked")
+        assert head["ObjectLockMode"] == "COMPLIANCE"
+        assert head["ObjectLockRetainUntilDate"] == until
+        assert len(asked) == 1
+        assert "2126-11-21T00:00:00Z" in asked[0]
+        assert "ObjectLockMode" not in s3.head_object(Bucket=bucket, Key="free")
+
+
+def test_a_delete_that_a_lock_refuses_says_until_when() -> None:
+    until = {"x-amz-object-lock-retain-until-date": "2126-11-21T00:00:00Z"}
+    refused = b"<Error><Code>AccessDenied</Code></Error>"
+
+    def answer(method: str, _path: str) -> Answer:
+        if method == "HEAD":
+            return Answer(status=200, headers={"ETag": '"e"', **until})
+        return Answer(status=403, body=refused)
+
+    with scripted(answer) as server:
+        url, keys = parse_url("s3:///box"), s3_keys("access", "hush")
+        store = s3_store(url, keys, timeout_s=9.0, endpoint=server.url)
+        with closing(store), pytest.raises(Denied, match="locked until 2126-11-21"):
+            store.delete("o")

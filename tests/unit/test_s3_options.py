@@ -1,17 +1,18 @@
 """What a config may say about an S3 store, and how it is refused."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.accounts import s3_keys
-from tiered.archive.kinds import NATIVE_SAMPLES, SAMPLES
-from tiered.assemble.s3_options import encryption, storage_class
+from tiered.archive.kinds import NATIVE_SAMPLES, SAMPLES, Kind
+from tiered.assemble.s3_options import encryption, retention, storage_class
 from tiered.assemble.stores import open_backend, seals_volumes
 from tiered.assemble.wanted import Wanted
-from tiered.backends.s3.protection import Encryption
+from tiered.backends.s3.protection import Encryption, Retention
 from tiered.backends.s3.store import S3Store
 from tiered.cli.parser import make_parser
 from tiered.errors import ConfigError
@@ -102,6 +103,9 @@ def seals(asked: Wanted) -> bool:
         ({"sse": {}}, "sse: 'kms' is missing"),
         ({"sse": {"kms": 7}}, "sse.kms: must be a string"),
         ({"sse": {"kms": "k", "id": "x"}}, "sse.id: unknown key"),
+        ({"lock": {"mode": "GOVERNANCE"}}, "lock: 'days' is missing"),
+        ({"lock": {"mode": "X", "days": 1}}, "lock.mode: must be 'GOVERNANCE' or"),
+        ({"lock": {"mode": "COMPLIANCE", "days": 0}}, "lock.days: must be 1 or more"),
         ({"addressing": "host"}, "addressing: must be 'path' or 'virtual'"),
     ],
 )
@@ -118,6 +122,22 @@ def test_encryption(tmp_path: Path) -> None:
     assert encryption(wanted(tmp_path, {"sse": "AES256"})) == Encryption()
     by_kms = wanted(tmp_path, {"sse": {"kms": "id"}})
     assert encryption(by_kms) == Encryption(kms_key="id")
+
+
+def test_a_lock_is_of_volumes_and_manifests_and_counts_from_now(
+    tmp_path: Path,
+) -> None:
+    clock = JumpingClock()
+    asked = wanted(tmp_path, {"lock": {"mode": "GOVERNANCE", "days": 2}})
+    lock = retention(asked, clock)
+    for _ in range(2):
+        until = datetime.fromtimestamp(clock.time_s() + 2 * 86_400, UTC)
+        found = {kind: lock(name) for kind, name in NAMES.items()}
+        held = Retention(mode="GOVERNANCE", until=until)
+        assert {kind for kind in found if found[kind]} == {Kind.ARCHIVE, Kind.MANIFEST}
+        assert found[Kind.ARCHIVE] == found[Kind.MANIFEST] == held
+        clock.sleep_s(100.0)
+    assert retention(wanted(tmp_path, {}), clock)(NAMES[Kind.ARCHIVE]) is None
 
 
 def test_with_kms_no_etag_is_an_md5(tmp_path: Path) -> None:

@@ -6,17 +6,20 @@ what the schema cannot know: which classes of this provider must be thawed.
 
 from argparse import Namespace
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from tiered.archive.kinds import Kind, kind_of
 from tiered.assemble.wanted import Wanted
+from tiered.clock import Clock
 from tiered.errors import ConfigError
 
 if TYPE_CHECKING:
     from tiered.backends.s3.archive_class import Provider
     from tiered.backends.s3.client import Addressing
-    from tiered.backends.s3.protection import Encryption
+    from tiered.backends.s3.protection import Encryption, LockMode, Retention
 
+_LOCKED = (Kind.ARCHIVE, Kind.MANIFEST)
 _STANDARD = "STANDARD"
 
 
@@ -24,11 +27,17 @@ class KmsDocument(TypedDict):
     kms: str
 
 
+class LockDocument(TypedDict):
+    mode: "LockMode"
+    days: int
+
+
 class S3Document(TypedDict, total=False):
     """What the schema lets through."""
 
     storage_class: str | dict[str, str]
     sse: Literal["AES256"] | KmsDocument
+    lock: LockDocument
     addressing: "Addressing"
 
 
@@ -81,6 +90,21 @@ def encryption(wanted: Wanted) -> "Encryption | None":
     if asked is None:
         return None
     return Encryption(kms_key=asked["kms"] if isinstance(asked, dict) else None)
+
+
+def retention(wanted: Wanted, clock: Clock) -> "Callable[[str], Retention | None]":
+    """The lock of an object that is put now: of volumes and manifests."""
+    from tiered.backends.s3.protection import Retention
+
+    def of(name: str) -> Retention | None:
+        if asked is None or kind_of(name) not in _LOCKED:
+            return None
+        now = datetime.fromtimestamp(clock.time_s(), UTC)
+        until = now + timedelta(days=asked["days"])
+        return Retention(mode=asked["mode"], until=until)
+
+    asked = _document(wanted).get("lock")
+    return of
 
 
 def addressing(wanted: Wanted) -> "Addressing | None":

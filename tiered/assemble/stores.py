@@ -113,6 +113,7 @@ def _open_s3(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
         endpoint=options.s3_endpoint,
         storage_class=s3_options.storage_class(wanted, options),
         encryption=s3_options.encryption(wanted),
+        retention=s3_options.retention(wanted, clock),
         addressing=s3_options.addressing(wanted),
     )
 

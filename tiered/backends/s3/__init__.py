@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tiered.backends.s3.access import read_access, read_place
 from tiered.backends.s3.archive_class import provider_of, tier_for
 from tiered.backends.s3.client import Addressing, LazyClient, require_boto3
-from tiered.backends.s3.protection import Encryption
+from tiered.backends.s3.protection import Encryption, Retention
 from tiered.secret import Secret
 from tiered.url import StoreUrl
 
@@ -30,6 +30,7 @@ def s3_store(
     thaw_tier: str | None = None,
     etags_are_md5: bool = True,
     encryption: Encryption | None = None,
+    retention: Callable[[str], Retention | None] = lambda _name: None,
     addressing: Addressing | None = None,
     page_rows: int = 1000,
 ) -> "S3Store":
@@ -48,6 +49,7 @@ def s3_store(
         thaw_tier: "Standard", "Bulk" or "Expedited"; None: the usual one.
         etags_are_md5: False for a bucket that encrypts with SSE-KMS by itself.
         encryption: What the server is asked for; with a KMS key no ETag is an MD5.
+        retention: The lock of an object of that name that is put now.
         addressing: Of the bucket, in the path or in the host name; None: in the
             host name at AWS, in the path elsewhere.
         page_rows: Of a listing; 1000 at most.
@@ -79,6 +81,7 @@ def s3_store(
         page_rows=page_rows,
         etags_are_md5=etags_are_md5 and not (encryption and encryption.kms_key),
         encryption=encryption,
+        retention=retention,
     )
     client = LazyClient(access, place, timeout_s, addressing)
     return S3Store(settings, client, url.label)

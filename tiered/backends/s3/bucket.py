@@ -17,7 +17,7 @@ from tiered.backends.s3.archive_class import Provider
 from tiered.backends.s3.client import LazyClient
 from tiered.backends.s3.failures import as_ours
 from tiered.backends.s3.parts import Uploads
-from tiered.backends.s3.protection import Encryption
+from tiered.backends.s3.protection import Encryption, Retention
 from tiered.backends.s3.upload import Target, put_whole
 from tiered.download import Receiving
 from tiered.errors import NotFound, StoreMissing, Unavailable
@@ -52,6 +52,8 @@ class S3Settings:
     etags_are_md5: bool = True
     """False for a bucket that encrypts with SSE-KMS."""
     encryption: Encryption | None = None
+    retention: Callable[[str], Retention | None] = lambda _name: None
+    """Of an object that is put now, by its name."""
 
 
 class Bucket:
@@ -108,6 +110,7 @@ class Bucket:
             storage_class=s.storage_class(name),
             create=create,
             encryption=s.encryption,
+            retention=s.retention(name),
             etags_are_md5=s.etags_are_md5,
         )
         guard = partial(self._as_ours, "put", name)

@@ -58,6 +58,7 @@ _BY_CODE: Final[dict[str, Kind]] = {
     "InvalidToken": (Denied, "Check AWS_SESSION_TOKEN."),
     "RequestTimeTooSkewed": (Denied, "Set the clock of this machine."),
     "AccessDenied": (Denied, _ROLE_HINT),
+    "ObjectLocked": (Denied, "An object lock holds it: see its retention."),
     "AuthorizationHeaderMalformed": (ConfigError, _REGION_HINT),
     "PermanentRedirect": (ConfigError, _REGION_HINT),
     "IllegalLocationConstraintException": (ConfigError, _REGION_HINT),

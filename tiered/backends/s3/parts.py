@@ -7,7 +7,7 @@ Facts:
     object integrity"]
   * completing names the ETag of each part, so a part that somebody else has put
     in between is refused: InvalidPart  [S3 API reference, CompleteMultipartUpload]
-  * ListMultipartUploads tells the class of an upload, not its encryption
+  * ListMultipartUploads tells the class of an upload, not its encryption or lock
   * an upload has at most 10 000 parts, at Scaleway 1 000
 
 So a repeated put sends what is missing or differs: the source is read from its
@@ -110,10 +110,11 @@ def _left(s3: "S3Client", target: Target) -> Iterator[tuple[str, bool]]:
     """
     with suppress(ClientError):
         listed = s3.list_multipart_uploads(Bucket=target.bucket, Prefix=target.key)
+        bare = target.encryption is None and target.retention is None
         for row in listed.get("Uploads", []):
             if row["Key"] == target.key:
                 same_class = row.get("StorageClass", "STANDARD") == target.storage_class
-                yield row["UploadId"], same_class and target.encryption is None
+                yield row["UploadId"], same_class and bare
 
 
 def _there(

@@ -22,7 +22,7 @@ from tiered.backends.s3.bucket import Bucket, S3Settings
 from tiered.backends.s3.client import LazyClient
 from tiered.backends.s3.glacier import GlacierThaw
 from tiered.download import buffered
-from tiered.errors import AlreadyExists, NotFound, StoreError
+from tiered.errors import AlreadyExists, Denied, NotFound, StoreError
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
 
@@ -54,8 +54,17 @@ class S3Store:
         return buffered(self._bucket.get(check_name(name))[0])
 
     def delete(self, name: str) -> None:
-        self._bucket.head(check_name(name))
-        self._bucket.delete(name)
+        head = self._bucket.head(check_name(name))
+        try:
+            self._bucket.delete(name)
+        except StoreError as e:
+            until = head.get("ObjectLockRetainUntilDate")
+            if until is None or not isinstance(e, Denied):
+                raise
+            raise Denied(
+                f"{self.label}: {name!r} is locked until {until:%Y-%m-%d %H:%M} UTC",
+                hint="It cannot be deleted before; it was put with an object lock.",
+            ) from e
 
     def close(self) -> None:
         self._client.close()

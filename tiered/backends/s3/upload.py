@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from tiered.backends.s3.body import Sending, md5_of
-from tiered.backends.s3.protection import Encryption
+from tiered.backends.s3.protection import Encryption, Retention
 from tiered.store import Source
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Target:
     create: bool
     """Refuse if the name is taken."""
     encryption: Encryption | None = None
+    retention: Retention | None = None
     etags_are_md5: bool = True
 
     @property
@@ -50,6 +51,7 @@ class Target:
     def kind(self) -> dict[str, Any]:
         """STANDARD is not sent: servers without classes refuse to hear of it."""
         found = dict(self.encryption.parameters) if self.encryption else {}
+        found |= self.retention.parameters if self.retention else {}
         if self.storage_class != "STANDARD":
             found["StorageClass"] = self.storage_class
         return found
