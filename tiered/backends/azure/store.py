@@ -51,6 +51,9 @@ class AzureSettings:
     page_rows: int
 
 
+_WITHOUT_NAME = ("list", "create")
+
+
 class AzureStore:
     """A `tiered.store.Store` over one container."""
 
@@ -171,6 +174,8 @@ class AzureStore:
                 yield name, blob
 
     def _guard(self, verb: str, name: str) -> AbstractContextManager[None]:
+        if verb not in _WITHOUT_NAME:
+            check_name(name)  # outside: its ValueError is no fault of the answer
         what = f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
         return failures.as_ours(what)
 

@@ -41,6 +41,9 @@ class B2Settings:
     """Larger objects are sent in parts."""
 
 
+_WITHOUT_NAME = ("list", "create")
+
+
 class B2Store:
     """A `tiered.store.Store` over one bucket."""
 
@@ -139,6 +142,8 @@ class B2Store:
         return Entry(name, version.size_bytes, version.md5)
 
     def _guard(self, verb: str, name: str) -> AbstractContextManager[None]:
+        if verb not in _WITHOUT_NAME:
+            check_name(name)  # outside: its ValueError is no fault of the answer
         what = f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
         return failures.as_ours(what)
 

@@ -49,6 +49,9 @@ class GsSettings:
     timeout_s: float
 
 
+_WITHOUT_NAME = ("list", "create")
+
+
 class GsStore:
     """A `tiered.store.Store` over one bucket.
 
@@ -202,6 +205,8 @@ class GsStore:
         )
 
     def _guard(self, verb: str, name: str) -> AbstractContextManager[None]:
+        if verb not in _WITHOUT_NAME:
+            check_name(name)  # outside: its ValueError is no fault of the answer
         what = f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
         return failures.as_ours(what)
 
