@@ -416,7 +416,7 @@ def test_a_mirror_of_a_few_objects(tmp_path: Path) -> None:
     places = ["--folder", tmp_path / "stores", "--memory", tmp_path]
     command = [sys.executable, "-m", "contrib.bench.many_objects", "--objects", "1200"]
     # in a process of its own, as no peak is below that of who starts what is measured
-    subprocess.run([*command, "--out", out, *places], check=True)
+    subprocess.run([*command, "--out", str(out), *map(str, places)], check=True)
     sheet = Sheet.read(out)
     assert [row["work"] for row in sheet.rows] == list(many_objects.WORKS)
     assert all(0 < row["peak_mib"] < 300 for row in sheet.rows)
