@@ -125,7 +125,7 @@ class _Put:
         """
         try:
             self._put_all(plan)
-        except Exception:
+        except Exception:  # whatever it was, it leaves as it came
             self._take_back()
             raise
         is_short = len(self.taken) < plan.copies
