@@ -1,6 +1,7 @@
 """What is special about Google Cloud Storage: logins, chunks, classes, broken lines."""
 
 import json
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -106,6 +107,27 @@ def test_a_token_that_ended_is_renewed(gs: Gs) -> None:
         gs.expire_tokens()
         put(store, "b", DATA)
         assert [entry.name for entry in store.list()] == ["a", "b"]
+
+
+def test_nobody_is_asked_behind_our_back(
+    gs: Gs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a library asks in a thread of its own, nobody sees fail."""
+    begun: list[str] = []
+
+    def start(thread: threading.Thread) -> None:
+        begun.append(repr(thread))
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with opened(gs) as store:
+        store.put("a", BytesSource(b"abc"), PutMode.CREATE)
+        with store.get("a") as stream:
+            assert stream.read() == b"abc"
+        assert store.list()
+        store.delete("a")
+        with pytest.raises(NotFound):
+            store.get("a")
+    assert begun == []
 
 
 def test_the_key_may_be_the_value_itself(gs: Gs) -> None:

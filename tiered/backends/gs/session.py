@@ -1,5 +1,12 @@
 """A client that logs in with the key of a service account, and repeats nothing.
 
+It talks to the store and to the login that the key names, and to nobody else.  Google's
+libraries would ask more, each time in a thread of their own: the storage library for
+the attributes of the bucket, to name them in traces, and the login library another
+service for the regions of the account, repeatedly where that does not answer.  Neither
+changes what a store does, and neither has a switch that belongs to the client, so both
+are turned off here.
+
 Two repeats of Google's libraries cannot be turned off: a login that is answered with
 500, 503 or "temporarily unavailable" is asked for up to three times, and a request
 that is answered 401 once more, after a new login.  The second is how a token that has
@@ -22,6 +29,13 @@ _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 _CONNECTIONS = 32  # kept open; more threads than that open their own for a while
 
 
+class _Account(service_account.Credentials):
+    """Logs in, and asks for nothing else."""
+
+    def _is_regional_access_boundary_lookup_required(self) -> bool:
+        return False
+
+
 def open_client(key: Mapping[str, Any], endpoint: str | None) -> tuple[Client, Any]:
     """The client, and the session that it sends by; no I/O.
 
@@ -35,7 +49,7 @@ def open_client(key: Mapping[str, Any], endpoint: str | None) -> tuple[Client, A
         ConfigError: The key lacks something, or is damaged.
     """
     try:
-        from_key = service_account.Credentials.from_service_account_info
+        from_key = _Account.from_service_account_info
         account = from_key(key, scopes=[_SCOPE])  # type: ignore[no-untyped-call] # google-auth is typed in part
     except ValueError as e:  # its text may repeat the key
         raise ConfigError(
@@ -55,4 +69,5 @@ def open_client(key: Mapping[str, Any], endpoint: str | None) -> tuple[Client, A
             "universe_domain": domain,
         },
     )
+    client._bucket_metadata_cache = None
     return client, session
