@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from b2sdk.v3 import B2Api, InMemoryAccountInfo
+from b2sdk.v3.exception import UnknownError
 
 from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import b2_variables, variables
 from tests.cloud_servers import B2
 from tiered.backends import b2 as b2_module
-from tiered.backends.b2 import b2_store
+from tiered.backends.b2 import b2_store, failures
 from tiered.backends.b2.access import read_access
 from tiered.backends.b2.store import B2Store
 from tiered.cli.main import main
@@ -328,6 +329,14 @@ def test_a_cut_line_is_no_end(b2: B2, fault_proxy: Callable[[int], FaultProxy]) 
         with again.get("a") as stream:
             assert stream.read() == DATA
         assert versions(b2, bucket) == [("a", "upload")]
+
+
+def test_what_the_sdk_does_not_know_tells_what_to_do() -> None:
+    with pytest.raises(StoreError) as caught, failures.as_ours("it"):
+        raise UnknownError("hush")
+    assert type(caught.value) is StoreError
+    assert caught.value.hint
+    assert "hush" not in f"{caught.value}{caught.value.hint}{caught.value.facts}"
 
 
 # ---- the program -------------------------------------------------------------------

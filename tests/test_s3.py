@@ -379,6 +379,7 @@ def test_each_call_is_made_once_and_its_error_translated(
         store.get("o")
     assert type(caught.value) is error
     assert caught.value.wait_s == wait_s
+    assert caught.value.hint
     assert "hush" not in str(caught.value) + caught.value.hint
     assert server.asked == ["GET /bucket/o"]
 

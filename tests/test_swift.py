@@ -272,6 +272,7 @@ def test_each_call_is_made_once_and_its_status_translated(
                     call()
                 assert type(caught.value) is error
                 assert caught.value.wait_s == wait_s
+                assert caught.value.hint
                 assert str(status) in str(caught.value)
                 assert "hush" not in str(caught.value) + caught.value.hint
     assert len(server.asked) == 5

@@ -16,7 +16,13 @@ from tests.servers import OpenStack
 from tiered.backends import swift as package
 from tiered.backends.swift import swift_store
 from tiered.backends.swift.store import SwiftStore
-from tiered.errors import ConfigError, Denied, MissingDependency, Unavailable
+from tiered.errors import (
+    ConfigError,
+    Denied,
+    MissingDependency,
+    StoreError,
+    Unavailable,
+)
 from tiered.secret import Secret
 from tiered.store import PutMode
 from tiered.testing.sources import BytesSource
@@ -68,6 +74,30 @@ def test_a_login_of_another_version_says_so(openstack: OpenStack) -> None:
     with opened("any", env) as store, pytest.raises(ConfigError) as caught:
         store.list()
     assert "SWIFT_AUTHVERSION" in caught.value.hint
+
+
+@pytest.mark.parametrize("version", ["v1.0", "v3"])
+def test_a_login_that_is_answered_400_is_refused_as_one_that_is_answered_401(
+    version: str,
+) -> None:
+    """So it is one member of a mirror that fails, and not the config."""
+    env = variables("SWIFT_", USERNAME="u", PASSWORD="hush", TENANTID="t")
+    with scripted(lambda _method, _path: Answer(status=400)) as server:
+        env |= variables("SWIFT_", AUTHURL=f"{server.url}/{version}")
+        with opened("any", env) as store, pytest.raises(Denied) as caught:
+            store.list()
+    assert "SWIFT_USERNAME" in caught.value.hint
+    assert "SWIFT_AUTHURL" in caught.value.hint
+    assert "hush" not in f"{caught.value}{caught.value.hint}{caught.value.facts}"
+
+
+def test_what_answers_no_login_at_all_tells_what_to_check() -> None:
+    env = variables("SWIFT_", USERNAME="u", PASSWORD="p")
+    with scripted(lambda _method, _path: Answer(status=200)) as server:
+        env |= variables("SWIFT_", AUTHURL=f"{server.url}/v1.0")
+        with opened("any", env) as store, pytest.raises(StoreError) as caught:
+            store.list()
+    assert "SWIFT_AUTHURL" in caught.value.hint
 
 
 def test_an_unreachable_login_names_the_host(

@@ -215,6 +215,7 @@ def test_a_listing_that_ends_early_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
+        (200, StoreError),
         (301, ConfigError),
         (403, Denied),
         (405, StoreError),
@@ -235,6 +236,7 @@ def test_statuses(status: int, kind: type[Exception]) -> None:
         store.put("a", BytesSource(b"x"), PutMode.REPLACE)
     assert type(caught.value) is kind
     assert caught.value.wait_s == 7.0
+    assert caught.value.hint
 
 
 def test_a_range_from_a_server_that_knows_none() -> None:

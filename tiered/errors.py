@@ -3,7 +3,8 @@
 Every error tiered raises on purpose is a `TieredError` and answers:
 
     str(error)    what happened          lower case, no full stop, names the thing
-    error.hint    what the user can do   full sentences, "" if there is nothing
+    error.hint    what the user can do   full sentences, "" if there is nothing;
+                                         every StoreError has one
     error.code    where it is explained  docs/errors/<code>.md, never reused
     error.retry   whether the same call, unchanged, can succeed later
 
@@ -56,7 +57,7 @@ class TieredError(Exception):
 
     Args:
         message: What happened.  Never holds a secret.
-        hint: What the user can do about it.
+        hint: What the user can do about it; empty: what is usual for the class.
         wait_s: Seconds the other side asked us to wait, if it did.
         **facts: Details for logs and JSON output.  Units go in the key:
             `size_bytes`, `elapsed_s`.
@@ -66,6 +67,7 @@ class TieredError(Exception):
     exit_status: ClassVar[int] = 1
     retry: Retry = Retry.NEVER
     """Of the class, unless who raises an error knows better."""
+    usual_hint: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class TieredError(Exception):
         **facts: object,
     ) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint = hint or self.usual_hint
         self.wait_s = wait_s
         self.facts = facts
 
@@ -197,18 +199,26 @@ class StoreError(TieredError):
 
     code = "store-failed"
     exit_status = 20
+    usual_hint = (
+        "Try again later; if it stays, run it with -v9 and report what it prints."
+    )
 
 
 class NotFound(StoreError):
     """The store answered, and the object is not there."""
 
     code = "object-not-found"
+    usual_hint = (
+        "Run it again: it may have been deleted just now.  `tiered status` shows "
+        "what is listed."
+    )
 
 
 class AlreadyExists(StoreError):
     """A name that must be new is taken."""
 
     code = "object-already-exists"
+    usual_hint = "Run it again; let one machine alone write to an archive."
 
 
 class Denied(StoreError):
@@ -216,6 +226,7 @@ class Denied(StoreError):
 
     code = "access-denied"
     exit_status = 21
+    usual_hint = "Check the login, and what its owner may do there."
 
 
 class Full(StoreError):
@@ -223,6 +234,7 @@ class Full(StoreError):
 
     code = "store-full"
     exit_status = 22
+    usual_hint = "Free space there, raise the quota, or move the archive."
 
 
 class Unavailable(StoreError):
@@ -231,12 +243,16 @@ class Unavailable(StoreError):
     code = "store-unavailable"
     exit_status = 23
     retry = Retry.SOON
+    usual_hint = (
+        "Try again later; check the network, and the status page of the provider."
+    )
 
 
 class RateLimited(Unavailable):
     """The store is well, and was asked too much at once."""
 
     code = "rate-limited"
+    usual_hint = "Ask less of it at once: --limit-requests or --limit-connections."
 
 
 class Frozen(StoreError):
@@ -245,6 +261,7 @@ class Frozen(StoreError):
     code = "object-frozen"
     exit_status = 24
     retry = Retry.THAW
+    usual_hint = "Thaw it first; `tiered restore` does so."
 
 
 class Corrupt(StoreError):
@@ -252,6 +269,9 @@ class Corrupt(StoreError):
 
     code = "object-corrupt"
     exit_status = 25
+    usual_hint = (
+        "Read another copy, or restore another time; see the page of this error."
+    )
 
 
 class UploadCorrupt(Corrupt):
@@ -259,6 +279,7 @@ class UploadCorrupt(Corrupt):
 
     code = "upload-corrupt"
     retry = Retry.SOON
+    usual_hint = "Check space and health of the store, and run it again."
 
 
 class StoreMissing(StoreError):
@@ -266,6 +287,7 @@ class StoreMissing(StoreError):
 
     code = "store-missing"
     exit_status = 26
+    usual_hint = "Create it, mount the disk that holds it, or correct the URL."
 
 
 class WrongPolicy(StoreError):
@@ -273,6 +295,7 @@ class WrongPolicy(StoreError):
 
     code = "store-policy"
     exit_status = 27
+    usual_hint = "Use another container: it keeps the policy it was made with."
 
 
 class RulesBroken(StoreError):
@@ -280,3 +303,4 @@ class RulesBroken(StoreError):
 
     code = "rules-broken"
     exit_status = 28
+    usual_hint = "Keep no backups on this store alone until it is clear why."

@@ -12,9 +12,6 @@ from email.utils import parsedate_to_datetime
 
 from tiered.clock import Clock, SystemClock
 
-RATE_HINT = "Ask less of it at once: --limit-requests or --limit-connections."
-"""Of the error that a server is asked too much at once."""
-
 
 def retry_after_s(
     headers: Mapping[str, str] | None, clock: Clock | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tiered import errors
-from tiered.errors import TieredError
+from tiered.errors import StoreError, TieredError
 
 PAGES = Path(__file__).parents[2] / "docs" / "errors"
 HEADINGS = ["What it means", "Possible causes", "What to do"]
@@ -72,3 +72,10 @@ def test_it_survives_pickling(kind: type[TieredError]) -> None:
     assert str(copy) == "a thing broke"
     assert (copy.hint, copy.wait_s, copy.facts) == ("Mend it.", 3.5, {"size_bytes": 7})
     assert copy.__notes__ == error.__notes__
+
+
+@pytest.mark.parametrize("kind", list(subclasses(StoreError)))
+def test_every_failure_of_a_store_tells_what_to_do(kind: type[StoreError]) -> None:
+    assert "usual_hint" in vars(kind), "inherited from its parent"
+    assert re.fullmatch(r"[A-Z][^\n]*\.", kind("it failed").hint)
+    assert kind("it failed", hint="Do so.").hint == "Do so."

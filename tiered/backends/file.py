@@ -30,6 +30,7 @@ from tiered.errors import (
 )
 from tiered.names import RESERVED_END, check_name
 from tiered.store import Entry, Extras, Linkable, PutMode, Source
+from tiered.store_failure import too_short
 
 _COPY_BYTES = 1 << 20
 
@@ -127,10 +128,7 @@ class FileStore:
             part = f.read(size)
         if len(part) == size:
             return part
-        raise StoreError(
-            f"{self.label}: {name!r} ends before byte {start + size}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )
+        raise too_short(self.label, name, start + size)
 
     def create(self) -> bool:
         """Make the directory, but not its parents: a disk may be unmounted."""

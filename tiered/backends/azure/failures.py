@@ -29,13 +29,11 @@ from tiered.errors import (
     TieredError,
     Unavailable,
 )
-from tiered.retry_after import RATE_HINT, retry_after_s
+from tiered.store_failure import Kind, no_answer, refused
 
 _KEY_HINT = "Check AZURE_CONNECTION_STRING: account and key."
 _NET_HINT = "Check the network, proxies and the endpoint in AZURE_CONNECTION_STRING."
 _NAME_HINT = "Check the container in the URL: 3 to 63 of a-z, 0-9 and -."
-
-Kind = tuple[type[TieredError], str]
 
 _BY_CODE: Final[dict[str, Kind]] = {
     "BlobNotFound": (NotFound, ""),
@@ -43,13 +41,13 @@ _BY_CODE: Final[dict[str, Kind]] = {
     "ContainerBeingDeleted": (Unavailable, ""),
     "BlobAlreadyExists": (AlreadyExists, ""),
     "ConditionNotMet": (AlreadyExists, ""),
-    "BlobArchived": (Frozen, "Thaw it first; `tiered restore` does so."),
+    "BlobArchived": (Frozen, ""),
     "BlobBeingRehydrated": (Frozen, "Its thaw has begun: wait."),
     "AuthenticationFailed": (Denied, _KEY_HINT),
     "AuthorizationFailure": (Denied, f"This key may not do that here. {_KEY_HINT}"),
     "AccountIsDisabled": (Denied, "The account is disabled."),
     "InvalidResourceName": (ConfigError, _NAME_HINT),
-    "ServerBusy": (RateLimited, RATE_HINT),
+    "ServerBusy": (RateLimited, ""),
     "Md5Mismatch": (Unavailable, ""),
     "AccountSizeLimitExceeded": (Full, "Raise the limit of the account."),
 }
@@ -58,7 +56,7 @@ _BY_STATUS: Final[dict[int, Kind]] = {
     403: (Denied, "This key may not do that here."),
     404: (NotFound, ""),
     408: (Unavailable, ""),
-    429: (RateLimited, RATE_HINT),
+    429: (RateLimited, ""),
 }
 
 
@@ -71,16 +69,12 @@ def as_ours(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (azure.ServiceRequestError, azure.ServiceResponseError) as e:
-        kind_of = type(e).__name__
-        raise Unavailable(f"{what}: no answer ({kind_of})", hint=_NET_HINT) from e
+    except (azure.ServiceRequestError, azure.ServiceResponseError, OSError) as e:
+        raise no_answer(what, e, _NET_HINT) from e
     except azure.HttpResponseError as e:
         raise _of_answer(e, what) from e
     except azure.AzureError as e:
         raise Corrupt(f"{what}: the answer is damaged ({type(e).__name__})") from e
-    except OSError as e:
-        kind_of = type(e).__name__
-        raise Unavailable(f"{what}: no answer ({kind_of})", hint=_NET_HINT) from e
     except ValueError as e:  # of who is not Azure, such as the page of a proxy
         raise StoreError(f"{what}: the answer cannot be read", hint=_NET_HINT) from e
 
@@ -95,8 +89,6 @@ def _of_answer(error: azure.HttpResponseError, what: str) -> TieredError:
     status, code = error.status_code or 0, code_of(error)
     if not status:  # the line broke while the answer was read
         return Unavailable(f"{what}: the answer was cut", hint=_NET_HINT)
-    later: Kind = (Unavailable, "") if status >= 500 else (StoreError, "")
-    kind, hint = _BY_CODE.get(code) or _BY_STATUS.get(status, later)
-    wait_s = retry_after_s(getattr(error.response, "headers", None))
-    said = f"{what}: the server answered {status} {code}".rstrip()
-    return kind(said, hint=hint, wait_s=wait_s, status=status, azure_code=code)
+    known = _BY_CODE.get(code) or _BY_STATUS.get(status)
+    headers = getattr(error.response, "headers", None)
+    return refused(what, status, known, said=code, headers=headers, azure_code=code)

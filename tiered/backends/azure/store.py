@@ -32,6 +32,7 @@ from tiered.download import Receiving, buffered
 from tiered.errors import AlreadyExists, Frozen, NotFound, StoreError
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import task, too_short
 from tiered.upload import chunks
 
 BLOCK_BYTES = 8 << 20
@@ -141,10 +142,7 @@ class AzureStore:
                 raise
         if len(part) == size:
             return part
-        raise StoreError(
-            f"{self.label}: {name!r} ends before byte {start + size}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )
+        raise too_short(self.label, name, start + size)
 
     def create(self) -> bool:
         """Make the container."""
@@ -176,8 +174,7 @@ class AzureStore:
     def _guard(self, verb: str, name: str) -> AbstractContextManager[None]:
         if verb not in _WITHOUT_NAME:
             check_name(name)  # outside: its ValueError is no fault of the answer
-        what = f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
-        return failures.as_ours(what)
+        return failures.as_ours(task(self.label, verb, name))
 
 
 def _entry(name: str, blob: BlobProperties) -> Entry:

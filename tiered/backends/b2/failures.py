@@ -27,7 +27,7 @@ from tiered.errors import (
     TieredError,
     Unavailable,
 )
-from tiered.retry_after import RATE_HINT
+from tiered.store_failure import Kind, no_answer
 
 _KEY_HINT = "Check B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY."
 _ROLE_HINT = "Make a key that may list, read, write and delete files there."
@@ -36,15 +36,13 @@ _NET_HINT = "Check the network and proxies."
 _MISSING_HINT = "Create the bucket, or correct the URL."
 _LOCK_HINT = "A lock of the bucket protects this version."
 
-Kind = tuple[type[TieredError], str]
-
 _KINDS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (b2.InvalidAuthToken, (Denied, _KEY_HINT)),
     (b2.Unauthorized, (Denied, _ROLE_HINT)),
     (b2.AccessDenied, (Denied, _LOCK_HINT)),
     (b2.StorageCapExceeded, (Full, _CAP_HINT)),
     (b2.TransactionCapExceeded, (Full, _CAP_HINT)),
-    (b2.TooManyRequests, (RateLimited, RATE_HINT)),
+    (b2.TooManyRequests, (RateLimited, "")),
     (b2.BucketIdNotFound, (StoreMissing, _MISSING_HINT)),
     (b2.NonExistentBucket, (StoreMissing, _MISSING_HINT)),
     (b2.FileAlreadyHidden, (NotFound, "")),
@@ -69,8 +67,7 @@ def as_ours(what: str) -> Iterator[None]:
     except b2.B2Error as e:
         raise _of_sdk(e, what) from e
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
-        said = f"{what}: no answer ({type(e).__name__})"
-        raise Unavailable(said, hint=_NET_HINT) from e
+        raise no_answer(what, e, _NET_HINT) from e
     except (ValueError, TypeError, KeyError) as e:  # the page of a proxy, perhaps
         raise StoreError(f"{what}: the answer cannot be read", hint=_NET_HINT) from e
 

@@ -23,9 +23,10 @@ from tiered.backends.b2 import failures
 from tiered.backends.b2.bucket import VISIBLE, Bucket, Version
 from tiered.backends.b2.upload import put_in_parts, put_whole
 from tiered.download import Receiving, buffered
-from tiered.errors import AlreadyExists, NotFound, StoreError
+from tiered.errors import AlreadyExists, NotFound
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import task, too_short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +113,7 @@ class B2Store:
                 part = answer.content
         if len(part) == size:
             return part
-        raise StoreError(
-            f"{self.label}: {name!r} ends before byte {start + size}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )
+        raise too_short(self.label, name, start + size)
 
     def create(self) -> bool:
         """Make the bucket, private."""
@@ -144,8 +142,7 @@ class B2Store:
     def _guard(self, verb: str, name: str) -> AbstractContextManager[None]:
         if verb not in _WITHOUT_NAME:
             check_name(name)  # outside: its ValueError is no fault of the answer
-        what = f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
-        return failures.as_ours(what)
+        return failures.as_ours(task(self.label, verb, name))
 
 
 class _Body:

@@ -15,15 +15,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from tiered.errors import Denied, Full, StoreError, Unavailable
+from tiered.store_failure import LOGIN_HINT, TLS_HINT, no_answer
 
-_LOGIN_HINT = (
-    "Check the user in the URL and the password (BACKEND_PASSWORD or FTP_PASSWORD)."
-)
 _NET_HINT = "Check host, port and network."
-_TLS_HINT = (
-    "Check the clock and the certificate of the server; name the certificate of its "
-    "authority with --ssl-cacert-file."
-)
 REFUSED: Final = 550
 
 _BY_REPLY: Final[dict[int, tuple[type[StoreError], str]]] = {
@@ -31,8 +25,8 @@ _BY_REPLY: Final[dict[int, tuple[type[StoreError], str]]] = {
     500: (StoreError, "This server lacks something that tiered needs."),
     502: (StoreError, "This server lacks something that tiered needs."),
     521: (Denied, "This server wants TLS: write ftps://."),
-    530: (Denied, _LOGIN_HINT),
-    532: (Denied, _LOGIN_HINT),
+    530: (Denied, LOGIN_HINT),
+    532: (Denied, LOGIN_HINT),
     534: (Denied, "This server offers no TLS, or no other than its own."),
     552: (Full, "Raise the quota, or free space on the server."),
     553: (Denied, "This user may not write there: check it on the server."),
@@ -54,7 +48,7 @@ def as_ours(what: str) -> Iterator[None]:
         kind, hint = _BY_REPLY.get(code, later)
         raise kind(f"{what}: the server answered {code}", hint=hint, reply=code) from e
     except ssl.SSLCertVerificationError as e:
-        raise StoreError(f"{what}: TLS failed", hint=_TLS_HINT) from e
+        raise StoreError(f"{what}: TLS failed", hint=TLS_HINT) from e
     except UnicodeError as e:
         raise StoreError(
             f"{what}: the name of a file there is not UTF-8",
@@ -62,10 +56,9 @@ def as_ours(what: str) -> Iterator[None]:
         ) from e
     except ValueError as e:  # ftplib sends no line that is two
         said = "there is a line break in the user, the password or a name"
-        raise StoreError(f"{what}: {said}", hint=_LOGIN_HINT) from e
+        raise StoreError(f"{what}: {said}", hint=LOGIN_HINT) from e
     except (ftplib.Error, EOFError, OSError) as e:
-        kind_of = type(e).__name__
-        raise Unavailable(f"{what}: no answer ({kind_of})", hint=_NET_HINT) from e
+        raise no_answer(what, e, _NET_HINT) from e
 
 
 def reply_of(error: ftplib.Error) -> int:

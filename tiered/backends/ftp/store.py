@@ -30,6 +30,7 @@ from tiered.errors import (
 )
 from tiered.names import RESERVED_END, check_name
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import task, too_short
 from tiered.upload import chunks, part_beside
 
 _CHUNK_BYTES = 1 << 18
@@ -125,10 +126,7 @@ class FtpStore:
                 part += more
         if len(part) == size:
             return part
-        raise StoreError(
-            f"{self.label}: {name!r} ends before byte {start + size}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )
+        raise too_short(self.label, name, start + size)
 
     def create(self) -> bool:
         """Make the folder, but not its parents."""
@@ -203,7 +201,7 @@ class FtpStore:
         return NotFound(f"{what}: it is not there", name=name)
 
     def _what(self, verb: str, name: str) -> str:
-        return f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
+        return task(self.label, verb, name)
 
 
 def _rename(connection: ftplib.FTP, part: str, name: str, *, replace: bool) -> None:

@@ -30,20 +30,18 @@ from tiered.errors import (
     TieredError,
     Unavailable,
 )
-from tiered.retry_after import RATE_HINT, retry_after_s
+from tiered.store_failure import Kind, no_answer, refused
 
 _KEY_HINT = f"Check {CREDENTIALS}: is the key revoked, or the clock wrong?"
 _ROLE_HINT = "Give the account a role in the bucket, such as Storage Object Admin."
 _NET_HINT = "Check the network, proxies and the clock."
 
-Kind = tuple[type[TieredError], str]
-
 _BY_REASON: Final[dict[str, Kind]] = {
     "retentionPolicyNotMet": (Denied, "The bucket keeps this object for a time."),
     "objectUnderActiveHold": (Denied, "A hold protects this object."),
     "accountDisabled": (Denied, "The account of the bucket's owner is disabled."),
-    "userRateLimitExceeded": (RateLimited, RATE_HINT),
-    "rateLimitExceeded": (RateLimited, RATE_HINT),
+    "userRateLimitExceeded": (RateLimited, ""),
+    "rateLimitExceeded": (RateLimited, ""),
     "quotaExceeded": (Full, "Raise the quota of the project."),
 }
 _BY_STATUS: Final[dict[int, Kind]] = {
@@ -53,7 +51,7 @@ _BY_STATUS: Final[dict[int, Kind]] = {
     408: (Unavailable, ""),
     410: (Unavailable, ""),  # of an upload: begin again
     412: (AlreadyExists, ""),
-    429: (RateLimited, RATE_HINT),
+    429: (RateLimited, ""),
 }
 
 
@@ -80,28 +78,21 @@ def as_ours(what: str) -> Iterator[None]:
     except InvalidResponse as e:
         raise of_answer(e.response, what) from e
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
-        said = f"{what}: no answer ({type(e).__name__})"
-        raise Unavailable(said, hint=_NET_HINT) from e
+        raise no_answer(what, e, _NET_HINT) from e
     except (ValueError, TypeError, KeyError) as e:  # the page of a proxy, perhaps
         raise StoreError(f"{what}: the answer cannot be read", hint=_NET_HINT) from e
 
 
 def of_answer(answer: requests.Response, what: str) -> TieredError:
     """What a refusal means that came as a plain answer."""
-    return _kind(answer.status_code, "", answer, what)
+    known = _BY_STATUS.get(answer.status_code)
+    return refused(what, answer.status_code, known, headers=answer.headers)
 
 
 def _of_call(e: api.GoogleAPICallError, what: str) -> TieredError:
     reasons = [str(error.get("reason", "")) for error in e.errors or ()]
-    known = next((reason for reason in reasons if reason in _BY_REASON), "")
-    return _kind(int(e.code or 0), known, e.response, what)
-
-
-def _kind(
-    status: int, reason: str, answer: requests.Response | None, what: str
-) -> TieredError:
-    later: Kind = (Unavailable, "") if status >= 500 else (StoreError, "")
-    kind, hint = _BY_REASON.get(reason) or _BY_STATUS.get(status, later)
-    wait_s = retry_after_s(getattr(answer, "headers", None))
-    said = f"{what}: the server answered {status} {reason}".rstrip()
-    return kind(said, hint=hint, wait_s=wait_s, status=status)
+    reason = next((reason for reason in reasons if reason in _BY_REASON), "")
+    status = int(e.code or 0)
+    known = _BY_REASON.get(reason) or _BY_STATUS.get(status)
+    headers = getattr(e.response, "headers", None)
+    return refused(what, status, known, said=reason, headers=headers)

@@ -29,6 +29,7 @@ from tiered.download import Receiving, buffered
 from tiered.errors import NotFound, StoreError, StoreMissing, Unavailable
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import task, too_short
 from tiered.upload import chunks
 
 _FIELDS = "items(name,size,md5Hash),nextPageToken"
@@ -144,10 +145,7 @@ class GsStore:
                 raise
         if len(part) == size:
             return part
-        raise StoreError(
-            f"{self.label}: {name!r} ends before byte {start + size}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )
+        raise too_short(self.label, name, start + size)
 
     def _ask(self, name: str, span: str | None = None) -> requests.Response:
         """The answer, its body not read yet: `close` it."""
@@ -207,8 +205,7 @@ class GsStore:
     def _guard(self, verb: str, name: str) -> AbstractContextManager[None]:
         if verb not in _WITHOUT_NAME:
             check_name(name)  # outside: its ValueError is no fault of the answer
-        what = f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
-        return failures.as_ours(what)
+        return failures.as_ours(task(self.label, verb, name))
 
 
 def _entry(blob: Blob, prefix: str) -> Entry:

@@ -35,6 +35,7 @@ from tiered.errors import AlreadyExists, NotFound, StoreError, StoreMissing
 from tiered.names import RESERVED_END, check_name
 from tiered.staging import staged
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import task, too_short
 
 _QUICK: Mapping[str, bool] = {"noModTime": True, "noMimeType": True}
 """Some remotes need a request for each object to tell these."""
@@ -127,10 +128,7 @@ class RcloneStore:
             part = answer.read(size) if answer.status == 206 else b""
         if len(part) == size:
             return part
-        raise StoreError(
-            f"{self.label}: {name!r} ends before byte {start + size}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )
+        raise too_short(self.label, name, start + size)
 
     def remove_folder(self, folder: str) -> None:
         what = self._what("delete", check_name(folder))
@@ -205,4 +203,4 @@ class RcloneStore:
             ) from e
 
     def _what(self, verb: str, name: str) -> str:
-        return f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
+        return task(self.label, verb, name)

@@ -31,6 +31,7 @@ from tiered.errors import AlreadyExists, NotFound, StoreError, StoreMissing
 from tiered.names import check_name
 from tiered.staging import opened, private_folder, staged
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import task
 
 _NAMED = ("--files-from=-", "--from0", "--no-implied-dirs")
 _LISTED = ("--list-only", "--no-human-readable")
@@ -183,7 +184,7 @@ class RsyncStore:
         return _good(self._program.run(words, self._scratch), what, "")
 
     def _what(self, verb: str, name: str) -> str:
-        return f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
+        return task(self.label, verb, name)
 
 
 def _good(answer: Answer, what: str, name: str) -> Answer:

@@ -22,6 +22,7 @@ from tiered.backends.s3.upload import Target, put_whole
 from tiered.download import Receiving
 from tiered.errors import NotFound, StoreMissing, Unavailable
 from tiered.store import Source
+from tiered.store_failure import task
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -159,4 +160,4 @@ class Bucket:
         return {"Bucket": self.settings.bucket, "Key": self.settings.prefix + name}
 
     def _as_ours(self, verb: str, name: str = "") -> AbstractContextManager[None]:
-        return as_ours(self._label, verb, name)
+        return as_ours(task(self._label, verb, name))

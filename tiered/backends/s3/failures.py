@@ -29,7 +29,7 @@ from tiered.errors import (
     TieredError,
     Unavailable,
 )
-from tiered.retry_after import RATE_HINT, retry_after_s
+from tiered.store_failure import Kind, no_answer, refused
 
 _KEY_HINT = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 _ROLE_HINT = "This key may not do that here: check its policy and the bucket's."
@@ -37,8 +37,6 @@ _REGION_HINT = "Set the region of the bucket: AWS_REGION, or in the settings."
 _REDIRECT_HINT = "Check the endpoint (http or https?) and the region."
 _TLS_HINT = "Check the clock, the certificate of the server and the CA bundle."
 _NET_HINT = "Check the network, the endpoint and proxies."
-
-Kind = tuple[type[TieredError], str]
 
 _BY_CODE: Final[dict[str, Kind]] = {
     "NoSuchKey": (NotFound, ""),
@@ -50,7 +48,7 @@ _BY_CODE: Final[dict[str, Kind]] = {
     "ConditionalRequestConflict": (Unavailable, ""),
     "OperationAborted": (Unavailable, ""),
     "NoSuchUpload": (Unavailable, ""),
-    "InvalidObjectState": (Frozen, "Thaw it first; `tiered restore` does so."),
+    "InvalidObjectState": (Frozen, ""),
     "InvalidAccessKeyId": (Denied, _KEY_HINT),
     "SignatureDoesNotMatch": (Denied, _KEY_HINT),
     "InvalidSecurity": (Denied, _KEY_HINT),
@@ -69,11 +67,11 @@ _BY_CODE: Final[dict[str, Kind]] = {
     "XAmzContentSHA256Mismatch": (Unavailable, ""),
     "IncompleteBody": (Unavailable, ""),
     "RequestTimeout": (Unavailable, ""),
-    "SlowDown": (RateLimited, RATE_HINT),
-    "Throttling": (RateLimited, RATE_HINT),
-    "ThrottlingException": (RateLimited, RATE_HINT),
-    "RequestLimitExceeded": (RateLimited, RATE_HINT),
-    "TooManyRequests": (RateLimited, RATE_HINT),
+    "SlowDown": (RateLimited, ""),
+    "Throttling": (RateLimited, ""),
+    "ThrottlingException": (RateLimited, ""),
+    "RequestLimitExceeded": (RateLimited, ""),
+    "TooManyRequests": (RateLimited, ""),
 }
 
 _BY_STATUS: Final[dict[int, Kind]] = {
@@ -83,20 +81,23 @@ _BY_STATUS: Final[dict[int, Kind]] = {
     404: (NotFound, ""),
     408: (Unavailable, ""),
     412: (AlreadyExists, ""),
-    429: (RateLimited, RATE_HINT),
+    429: (RateLimited, ""),
     501: (StoreError, "This server lacks something that tiered needs."),
     507: (Full, "Raise the quota, or move the archive."),
 }
 
 
 @contextmanager
-def as_ours(label: str, verb: str, name: str = "") -> Iterator[None]:
-    """Run the body; foreign errors leave it as a TieredError."""
-    what = f"{label}: cannot {verb}" + (f" {name!r}" if name else "")
+def as_ours(what: str) -> Iterator[None]:
+    """Run the body; foreign errors leave it as a TieredError.
+
+    Args:
+        what: Store, verb and object, for the message.
+    """
     try:
         yield
     except boto.ClientError as e:
-        raise _of_answer(e, what, verb) from e
+        raise _of_answer(e, what) from e
     except boto.BotoCoreError as e:
         inner = e.kwargs.get("error")
         if isinstance(inner, TieredError):  # of the source that was being sent
@@ -105,25 +106,21 @@ def as_ours(label: str, verb: str, name: str = "") -> Iterator[None]:
     except RecursionError as e:  # botocore asks again as often as it is redirected
         raise ConfigError(f"{what}: the server redirects", hint=_REDIRECT_HINT) from e
     except (urllib3.exceptions.HTTPError, OSError) as e:
-        kind = type(e).__name__
-        raise Unavailable(f"{what}: no answer ({kind})", hint=_NET_HINT) from e
+        raise no_answer(what, e, _NET_HINT) from e
 
 
-def _of_answer(e: boto.ClientError, what: str, verb: str) -> TieredError:
+def _of_answer(e: boto.ClientError, what: str) -> TieredError:
     code = e.response.get("Error", {}).get("Code", "")
     metadata = e.response.get("ResponseMetadata", {})
     status = metadata.get("HTTPStatusCode", 0)
-    later = (Unavailable, "") if status >= 500 else (StoreError, "")
-    kind, hint = _BY_CODE.get(code) or _BY_STATUS.get(status, later)
-    wait_s = retry_after_s(metadata.get("HTTPHeaders"))
-    name = "" if code.isdecimal() else code  # of a HEAD: the status once more
-    said = f"{what}: the server answered {status} {name}".rstrip()
-    return kind(said, hint=hint, wait_s=wait_s, status=status, s3_code=code, verb=verb)
+    known = _BY_CODE.get(code) or _BY_STATUS.get(status)
+    said = "" if code.isdecimal() else code  # of a HEAD: the status once more
+    headers = metadata.get("HTTPHeaders")
+    return refused(what, status, known, said=said, headers=headers, s3_code=code)
 
 
 def _of_client(e: boto.BotoCoreError, what: str) -> TieredError:
     """Of botocore itself: there was no answer, or no request."""
-    kind = type(e).__name__
     match e:
         case boto.NoCredentialsError() | boto.PartialCredentialsError():
             hint = "Export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
@@ -142,7 +139,7 @@ def _of_client(e: boto.BotoCoreError, what: str) -> TieredError:
         case (
             boto.ConnectionError() | boto.HTTPClientError() | boto.IncompleteReadError()
         ):
-            return Unavailable(f"{what}: no answer ({kind})", hint=_NET_HINT)
+            return no_answer(what, e, _NET_HINT)
         case boto.CredentialRetrievalError() | boto.TokenRetrievalError():
             return Denied(f"{what}: no S3 credentials were given", hint=_KEY_HINT)
-    return StoreError(f"{what}: {kind}")
+    return StoreError(f"{what}: {type(e).__name__}")

@@ -25,6 +25,7 @@ from tiered.download import buffered
 from tiered.errors import AlreadyExists, Denied, NotFound, StoreError
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import too_short
 
 _IS_MD5 = re.compile(r"[0-9a-f]{32}")
 _KMS = ("aws:kms", "aws:kms:dsse")
@@ -87,10 +88,10 @@ class S3Store:
         except StoreError as e:
             if e.facts.get("status") != 416:
                 raise
-            raise self._too_short(name, start + size) from e
+            raise too_short(self.label, name, start + size) from e
         with body:
             if found != size:
-                raise self._too_short(name, start + size)
+                raise too_short(self.label, name, start + size)
             return body.readall()
 
     def _refuse_taken(self, name: str) -> None:
@@ -105,9 +106,3 @@ class S3Store:
         text = etag.strip('"')
         plain = self._settings.etags_are_md5 and _IS_MD5.fullmatch(text)
         return text if plain else None
-
-    def _too_short(self, name: str, end: int) -> StoreError:
-        return StoreError(
-            f"{self.label}: {name!r} ends before byte {end}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )

@@ -63,15 +63,18 @@ _SAID: Final[dict[type[asyncssh.Error], str]] = {
 
 
 @contextmanager
-def as_ours(label: str, verb: str, name: str = "") -> Iterator[None]:
-    """Run the body; foreign errors leave it as a StoreError."""
-    what = f"{label}: cannot {verb}" + (f" {name!r}" if name else "")
+def as_ours(what: str) -> Iterator[None]:
+    """Run the body; foreign errors leave it as a StoreError.
+
+    Args:
+        what: Store, verb and object, for the message.
+    """
     try:
         yield
     except asyncssh.Error as e:
         kind, hint = _kind_of(e)
         said = _SAID.get(type(e), _status(e))
-        raise kind(f"{what}: {said}", hint=hint, verb=verb, name=name) from e
+        raise kind(f"{what}: {said}", hint=hint) from e
     except TimeoutError as e:
         raise Unavailable(f"{what}: no answer in time", hint=_NET_HINT) from e
     except OSError as e:

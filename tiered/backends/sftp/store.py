@@ -31,9 +31,10 @@ from tiered.backends.sftp.transfer import (
 )
 from tiered.backends.sftp.walk import Walk, is_file, remove_empty
 from tiered.download import Receiving, buffered
-from tiered.errors import AlreadyExists, Full, NotFound, StoreError, StoreMissing
+from tiered.errors import AlreadyExists, Full, NotFound, StoreMissing
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import task, too_short
 from tiered.upload import chunks, part_beside
 
 
@@ -104,14 +105,11 @@ class SftpStore:
                 close_file(self._session, file)
         if len(part) == size:
             return part
-        raise StoreError(
-            f"{self.label}: {name!r} ends before byte {start + size}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )
+        raise too_short(self.label, name, start + size)
 
     def create(self) -> bool:
         """Make the folder, but not its parents: a disk may be unmounted."""
-        with failures.as_ours(self.label, "open"):
+        with failures.as_ours(task(self.label, "open")):
             if self._exists(self._root):
                 return False
             try:
@@ -203,11 +201,12 @@ class SftpStore:
 
     @contextmanager
     def _errors_as_ours(self, verb: str, name: str) -> Iterator[None]:
+        what = task(self.label, verb, name)
         try:
-            with failures.as_ours(self.label, verb, name):
+            with failures.as_ours(what):
                 yield
         except NotFound as e:
-            with failures.as_ours(self.label, verb, name):
+            with failures.as_ours(what):
                 there = self._exists(self._root)
             if there:
                 raise

@@ -22,6 +22,7 @@ from tiered.download import Receiving, buffered
 from tiered.errors import AlreadyExists, RateLimited, StoreError, Unavailable
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import too_short
 
 MAX_BYTES = 5 * 1024**3
 
@@ -92,10 +93,10 @@ class SwiftStore:
         except StoreError as e:
             if e.facts.get("status") != 416:
                 raise
-            raise self._too_short(name, start + size) from e
+            raise too_short(self.label, name, start + size) from e
         with body:
             if headers["content-length"] != str(size):
-                raise self._too_short(name, start + size)
+                raise too_short(self.label, name, start + size)
             return body.readall()
 
     def create(self) -> bool:
@@ -118,12 +119,6 @@ class SwiftStore:
             return False
         known = source.md5 is not None and there.md5 is not None
         return there.size != source.size or (known and there.md5 != source.md5)
-
-    def _too_short(self, name: str, end: int) -> StoreError:
-        return StoreError(
-            f"{self.label}: {name!r} ends before byte {end}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )
 
 
 def _entry_of_row(name: str, row: Row) -> Entry:

@@ -21,31 +21,23 @@ from tiered.errors import (
     TieredError,
     Unavailable,
 )
-from tiered.retry_after import RATE_HINT, retry_after_s
+from tiered.store_failure import LOGIN_HINT, TLS_HINT, Kind, no_answer, refused
 
-_LOGIN_HINT = (
-    "Check the user in the URL and the password (BACKEND_PASSWORD or FTP_PASSWORD)."
-)
 _NET_HINT = "Check host, port, network and proxies."
-_TLS_HINT = (
-    "Check the clock and the certificate of the server; name the certificate of its "
-    "authority with --ssl-cacert-file."
-)
-
-Kind = tuple[type[TieredError], str]
+_FOLDER_HINT = "Is this the URL of a WebDAV folder?"
 
 _BY_STATUS: Final[dict[int, Kind]] = {
-    401: (Denied, _LOGIN_HINT),
+    401: (Denied, LOGIN_HINT),
     403: (Denied, "This user may not do that there: check it on the server."),
     404: (NotFound, ""),
-    405: (StoreError, "Is this the URL of a WebDAV folder?"),
+    405: (StoreError, _FOLDER_HINT),
     408: (Unavailable, ""),
     412: (AlreadyExists, ""),
     413: (StoreError, "The server limits uploads: raise that, or lower --volsize."),
     423: (Unavailable, "Somebody holds a lock on it."),
     425: (Unavailable, ""),
-    429: (RateLimited, RATE_HINT),
-    501: (StoreError, "Is this the URL of a WebDAV folder?"),
+    429: (RateLimited, ""),
+    501: (StoreError, _FOLDER_HINT),
     507: (Full, "Raise the quota, or free space on the server."),
 }
 
@@ -60,23 +52,21 @@ def as_ours(what: str) -> Iterator[None]:
     try:
         yield
     except requests.exceptions.SSLError as e:
-        raise StoreError(f"{what}: TLS failed", hint=_TLS_HINT) from e
+        raise StoreError(f"{what}: TLS failed", hint=TLS_HINT) from e
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as e:
         raise ConfigError(
             f"{what}: this is no address of a server", hint="Check the URL."
         ) from e
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
-        kind = type(e).__name__
-        raise Unavailable(f"{what}: no answer ({kind})", hint=_NET_HINT) from e
+        raise no_answer(what, e, _NET_HINT) from e
 
 
 def of_answer(answer: requests.Response, what: str) -> TieredError:
     """What a status that was not hoped for means."""
     status = answer.status_code
-    later: Kind = (Unavailable, "") if status >= 500 else (StoreError, "")
-    if 300 <= status < 400:
-        later = ConfigError, "Check the URL: http or https, and the folder."
-    kind, hint = _BY_STATUS.get(status, later)
-    wait_s = retry_after_s(answer.headers)
-    said = f"{what}: the server answered {status}"
-    return kind(said, hint=hint, wait_s=wait_s, status=status)
+    known = _BY_STATUS.get(status)
+    if status < 300:  # the page of a web server, perhaps
+        known = StoreError, _FOLDER_HINT
+    elif status < 400:
+        known = ConfigError, "Check the URL: http or https, and the folder."
+    return refused(what, status, known, headers=answer.headers)

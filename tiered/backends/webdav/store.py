@@ -28,6 +28,7 @@ from tiered.download import Readable, Receiving, buffered
 from tiered.errors import AlreadyExists, NotFound, StoreError, StoreMissing, Unavailable
 from tiered.names import RESERVED_END, check_name
 from tiered.store import Entry, Extras, PutMode, Source
+from tiered.store_failure import task, too_short
 from tiered.upload import chunks, part_beside
 
 _CHUNK_BYTES = 1 << 18
@@ -113,10 +114,7 @@ class WebdavStore:
             part = raw.read(size) if answer.status_code != 416 else b""
         if len(part) == size:
             return part
-        raise StoreError(
-            f"{self.label}: {name!r} ends before byte {start + size}",
-            hint="The object is shorter than it should be: look for a second copy.",
-        )
+        raise too_short(self.label, name, start + size)
 
     def create(self) -> bool:
         """Make the folder, but not its parents."""
@@ -208,7 +206,7 @@ class WebdavStore:
             yield from multistatus.rows(cast(multistatus.Body, answer.raw), what)
 
     def _what(self, verb: str, name: str) -> str:
-        return f"{self.label}: cannot {verb}" + (f" {name!r}" if name else "")
+        return task(self.label, verb, name)
 
 
 class _Body:
