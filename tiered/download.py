@@ -7,7 +7,7 @@ looks like the end of an object.
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from tiered.errors import Unavailable
 
@@ -19,6 +19,23 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes: ...
     def close(self) -> None: ...
+
+
+class Undecoded:
+    """What is left of an answer of requests, as it is stored; who gave it closes it.
+
+    Args:
+        raw: Of urllib3, which has no types here.
+    """
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def read(self, size: int, /) -> bytes:
+        return cast(bytes, self._raw.read(size, decode_content=False))
+
+    def close(self) -> None:
+        """Nothing: `Receiving` is told what to do at the end."""
 
 
 class Receiving(io.RawIOBase):

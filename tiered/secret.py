@@ -1,5 +1,6 @@
 """Text that must not be seen: it cannot print, format or pickle itself."""
 
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 
@@ -29,3 +30,15 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled")
+
+
+def first_set(env: Mapping[str, Secret], names: Iterable[str]) -> Secret | None:
+    """The first of these variables that is set; an empty one is not."""
+    found = (env.get(name) for name in names)
+    return next((secret for secret in found if secret and secret.reveal()), None)
+
+
+def text_of(env: Mapping[str, Secret], *names: str) -> str | None:
+    """What the first of these variables says that is set."""
+    found = first_set(env, names)
+    return found.reveal() if found else None

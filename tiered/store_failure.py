@@ -7,7 +7,6 @@ here holds whatever the protocol is, or for all that speak HTTP.
 from collections.abc import Mapping
 
 from tiered.errors import StoreError, TieredError, Unavailable
-from tiered.retry_after import retry_after_s
 
 Kind = tuple[type[TieredError], str]
 """What a status or code means: a class, and a hint if the usual one will not do."""
@@ -47,6 +46,8 @@ def refused(
         said: Behind the status; never what the server wrote at will.
         headers: Of the answer: Retry-After counts.
     """
+    from tiered.retry_after import retry_after_s  # a folder as a store needs no dates
+
     other: Kind = (Unavailable, _FAULT_HINT) if status >= 500 else (StoreError, "")
     kind, hint = known or other
     return kind(

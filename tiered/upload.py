@@ -13,6 +13,8 @@ from tiered.errors import SourceError
 from tiered.names import RESERVED_END
 from tiered.store import Source
 
+_READ_BYTES = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
@@ -59,6 +61,36 @@ def chunks(source: Source, what: str, chunk_bytes: int) -> Iterator[bytes]:
             yield chunk
         if not source.size and stream.read(1):
             raise SourceError(f"{what}: the source is longer than it said")
+
+
+class Sending:
+    """A source as a library reads it that wants a file: counted, as `chunks` does.
+
+    Args:
+        what: Names the object in errors.
+    """
+
+    def __init__(self, source: Source, what: str) -> None:
+        self._chunks = chunks(source, what, _READ_BYTES)
+        self._rest = memoryview(b"")
+        self._told = 0
+
+    def tell(self) -> int:
+        return self._told
+
+    def read(self, size: int = -1) -> bytes:
+        """Exactly `size` bytes, or what is left; all if it is negative."""
+        parts = io.BytesIO()
+        while size < 0 or parts.tell() < size:
+            if not self._rest:
+                self._rest = memoryview(next(self._chunks, b""))
+                if not self._rest:
+                    break
+            wanted = len(self._rest) if size < 0 else size - parts.tell()
+            parts.write(self._rest[:wanted])
+            self._rest = self._rest[wanted:]
+        self._told += parts.tell()
+        return parts.getvalue()
 
 
 def _exactly(read: Callable[[int], bytes], size: int) -> bytes:

@@ -11,11 +11,15 @@ itself what host and path mean.  Two have no such host and path:
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tiered.errors import ConfigError
-from tiered.secret import Secret
+from tiered.secret import Secret, first_set
+
+PASSWORDS = ("BACKEND_PASSWORD", "FTP_PASSWORD")
+"""Variables that duplicity reads for every store with a password, in this order."""
 
 _IS_URL = re.compile(r"^[\w+]+://")
 _REMOTE = re.compile(r":?[\w .+@-]+:[^\0]*")
@@ -41,6 +45,37 @@ class StoreUrl:
         """The URL without user, password and query: safe to show, stable."""
         at = f"{self.host}:{self.port}" if self.port else self.host
         return f"{self.scheme}://{at}{self.path}"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Host and folders; empty ones are dropped, as duplicity does."""
+        return tuple(part for part in (self.host, *self.path.split("/")) if part)
+
+    def password_or(
+        self, env: Mapping[str, Secret], names: tuple[str, ...] = PASSWORDS
+    ) -> Secret | None:
+        """The password; without one, that of the first of these variables."""
+        return self.password or first_set(env, names)
+
+    def require_host(self) -> None:
+        """Raises: ConfigError: There is none."""
+        if not self.host:
+            raise ConfigError(
+                f"{self.scheme}:// names no host",
+                hint=f"Write {self.scheme}://user@host/folder.",
+            )
+
+    def refuse_query(self, hint: str) -> None:
+        """Raises: ConfigError: There is one; `hint` says that this kind has none."""
+        if self.query:
+            raise ConfigError(
+                f"{self.label}: unknown query parameter {self.query[0][0]!r}", hint=hint
+            )
+
+
+def prefix_of(folders: Sequence[str]) -> str:
+    """What names in a bucket begin with: empty, or it ends in a slash."""
+    return "".join(f"{folder}/" for folder in folders)
 
 
 def looks_like_url(text: str) -> bool:

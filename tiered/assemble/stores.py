@@ -51,11 +51,7 @@ def seals_volumes(wanted: Wanted, options: Namespace) -> bool:
 
 
 def _open_file(wanted: Wanted, options: Namespace, clock: Clock) -> Store:
-    if wanted.url.query:
-        raise ConfigError(
-            f"{wanted.url.label}: unknown query parameter {wanted.url.query[0][0]!r}",
-            hint="A file URL has none.",
-        )
+    wanted.url.refuse_query("A file URL has none.")
     from tiered.backends.file import FileSettings, FileStore
 
     return FileStore(FileSettings(root=folder_of(wanted.url)))

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tiered.errors import ConfigError
-from tiered.secret import Secret
-from tiered.url import StoreUrl
+from tiered.secret import Secret, first_set, text_of
+from tiered.url import StoreUrl, prefix_of
 
 CONNECTION_STRINGS = ("AZURE_CONNECTION_STRING", "AZURE_STORAGE_CONNECTION_STRING")
 """The variable of duplicity, then that of Microsoft's tools."""
@@ -38,22 +38,20 @@ def read_place(url: StoreUrl, env: Mapping[str, Secret]) -> Place:
     Raises:
         ConfigError: There is no container, or no connection string.
     """
-    parts = [part for part in (url.host, *url.path.split("/")) if part]
-    if not parts or url.query:
+    if not url.parts or url.query:
         raise ConfigError(
             f"{url.label}: an Azure URL is a container and perhaps a prefix",
             hint="Write azure://container or azure://container/prefix.",
         )
-    found = (env.get(name) for name in CONNECTION_STRINGS)
-    connection = next((secret for secret in found if secret and secret.reveal()), None)
+    connection = first_set(env, CONNECTION_STRINGS)
     if connection is None:
         raise ConfigError(
             "AZURE_CONNECTION_STRING is not set",
             hint="Copy it from the access keys of the storage account.",
         )
     return Place(
-        container=parts[0],
-        prefix="".join(part + "/" for part in parts[1:]),
+        container=url.parts[0],
+        prefix=prefix_of(url.parts[1:]),
         connection=connection,
     )
 
@@ -74,8 +72,7 @@ def checked_tier(tier: str) -> str:
 
 def account_of(env: Mapping[str, Secret]) -> str:
     """What tells two accounts apart, without the key; empty if it is not said."""
-    found = (env.get(name) for name in CONNECTION_STRINGS)
-    text = next((secret.reveal() for secret in found if secret), "")
+    text = text_of(env, *CONNECTION_STRINGS) or ""
     parts = (part.partition("=") for part in text.split(";"))
     told = {name.strip().lower(): value for name, _, value in parts}
     return told.get("accountname") or told.get("blobendpoint", "")

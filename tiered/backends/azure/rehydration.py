@@ -17,7 +17,7 @@ from azure.storage.blob import BlobProperties, ContainerClient, StandardBlobTier
 
 from tiered.backends.azure.access import ARCHIVE
 from tiered.errors import Frozen, NotFound
-from tiered.names import check_name
+from tiered.names import check_name, shared_prefix
 from tiered.store import Frost, Warmth
 
 _THAWED_TIER = StandardBlobTier.HOT
@@ -42,7 +42,7 @@ class Rehydration:
         wanted = sorted({check_name(name) for name in names})
         if not wanted:
             return {}
-        shared = _shared_prefix(wanted[0], wanted[-1])
+        shared = shared_prefix(wanted)
         with self._guard("list", shared):
             listed = {name: _frost(blob) for name, blob in self._blobs(shared)}
         for name in wanted:
@@ -69,10 +69,3 @@ def _frost(blob: BlobProperties) -> Frost:
     if blob.blob_tier != ARCHIVE:
         return Frost(Warmth.WARM)
     return Frost(Warmth.THAWING if blob.archive_status else Warmth.COLD)
-
-
-def _shared_prefix(first: str, last: str) -> str:
-    """What all names between these two begin with, to list no more than needed."""
-    while not last.startswith(first):
-        first = first[:-1]
-    return first

@@ -11,7 +11,6 @@ Facts this backend stands on [learn.microsoft.com, Blob service REST API]:
 Limits: see docs/backends/azure.md.
 """
 
-import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
@@ -33,7 +32,7 @@ from tiered.errors import AlreadyExists, Frozen, NotFound, StoreError
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
 from tiered.store_failure import task, too_short
-from tiered.upload import chunks
+from tiered.upload import Sending
 
 BLOCK_BYTES = 8 << 20
 """In memory, once for each upload and for each download that runs."""
@@ -93,7 +92,7 @@ class AzureStore:
             self._upload(name, source, overwrite=True)
 
     def _upload(self, name: str, source: Source, *, overwrite: bool) -> None:
-        data = _Sending(source, f"{self.label}: {name!r}")
+        data = Sending(source, f"{self.label}: {name!r}")
         tier = self._settings.tier(name)
         with self._guard("put", name):
             self._container.upload_blob(
@@ -180,27 +179,6 @@ class AzureStore:
 def _entry(name: str, blob: BlobProperties) -> Entry:
     md5 = blob.content_settings.content_md5
     return Entry(name, blob.size, bytes(md5).hex() if md5 else None)
-
-
-class _Sending:
-    """A source as the SDK reads it, counted."""
-
-    def __init__(self, source: Source, what: str) -> None:
-        self._chunks = chunks(source, what, 1 << 20)
-        self._rest = memoryview(b"")
-
-    def read(self, size: int = -1) -> bytes:
-        """Exactly `size` bytes, or what is left; all if it is negative."""
-        parts = io.BytesIO()
-        while size < 0 or parts.tell() < size:
-            if not self._rest:
-                self._rest = memoryview(next(self._chunks, b""))
-                if not self._rest:
-                    break
-            wanted = len(self._rest) if size < 0 else size - parts.tell()
-            parts.write(self._rest[:wanted])
-            self._rest = self._rest[wanted:]
-        return parts.getvalue()
 
 
 class _Answer:

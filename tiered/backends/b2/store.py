@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 import requests
 from b2sdk.v3 import exception as b2
@@ -22,7 +22,7 @@ from b2sdk.v3 import exception as b2
 from tiered.backends.b2 import failures
 from tiered.backends.b2.bucket import VISIBLE, Bucket, Version
 from tiered.backends.b2.upload import put_in_parts, put_whole
-from tiered.download import Receiving, buffered
+from tiered.download import Receiving, Undecoded, buffered
 from tiered.errors import AlreadyExists, NotFound
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
@@ -74,7 +74,9 @@ class B2Store:
         size = int(answer.headers["Content-Length"])
         guard = partial(self._guard, "get", name)
         what = f"{self.label}: {name!r}"
-        return buffered(Receiving(_Body(answer), size, guard, what, answer.close))
+        return buffered(
+            Receiving(Undecoded(answer.raw), size, guard, what, answer.close)
+        )
 
     def delete(self, name: str) -> None:
         """All versions, or none: see `B2Settings.hide`."""
@@ -143,16 +145,3 @@ class B2Store:
         if verb not in _WITHOUT_NAME:
             check_name(name)  # outside: its ValueError is no fault of the answer
         return failures.as_ours(task(self.label, verb, name))
-
-
-class _Body:
-    """What is left of a download, as it is stored."""
-
-    def __init__(self, answer: requests.Response) -> None:
-        self._raw: Any = answer.raw  # urllib3's, which requests does not type
-
-    def read(self, size: int, /) -> bytes:
-        return cast(bytes, self._raw.read(size, decode_content=False))
-
-    def close(self) -> None:
-        """The answer is closed by `Receiving`."""

@@ -14,12 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from tiered.errors import ConfigError
 from tiered.secret import Secret
 from tiered.url import StoreUrl
-
-PASSWORDS = ("BACKEND_PASSWORD", "FTP_PASSWORD")
-"""Variables that duplicity reads, in this order."""
 
 _PORT, _IMPLICIT_PORT = 21, 990
 
@@ -54,16 +50,8 @@ def read_access(url: StoreUrl, env: Mapping[str, Secret]) -> Access:
     Raises:
         ConfigError: There is no host.
     """
-    if not url.host:
-        raise ConfigError(
-            f"{url.scheme}:// names no host",
-            hint=f"Write {url.scheme}://user@host/folder.",
-        )
-    if url.query:
-        raise ConfigError(
-            f"{url.label}: unknown query parameter {url.query[0][0]!r}",
-            hint="An FTP URL has none.",
-        )
+    url.require_host()
+    url.refuse_query("An FTP URL has none.")
     tls = Tls.NEVER
     if url.scheme.rpartition("+")[2] != "ftp":
         tls = Tls.IMPLICIT if url.port == _IMPLICIT_PORT else Tls.EXPLICIT
@@ -73,11 +61,6 @@ def read_access(url: StoreUrl, env: Mapping[str, Secret]) -> Access:
         port=url.port or _PORT,
         tls=tls,
         user=url.user,
-        password=(url.password or _first(env)) if url.user else None,
+        password=url.password_or(env) if url.user else None,
         folder="/" if path == "/" else path.rstrip("/"),
     )
-
-
-def _first(env: Mapping[str, Secret]) -> Secret | None:
-    found = (env.get(name) for name in PASSWORDS)
-    return next((secret for secret in found if secret and secret.reveal()), None)

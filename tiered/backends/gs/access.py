@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tiered.errors import ConfigError
-from tiered.secret import Secret
-from tiered.url import StoreUrl
+from tiered.secret import Secret, text_of
+from tiered.url import StoreUrl, prefix_of
 
 CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 ENDPOINT = "STORAGE_EMULATOR_HOST"
@@ -44,19 +44,18 @@ def read_place(url: StoreUrl, env: Mapping[str, Secret]) -> Place:
     Raises:
         ConfigError: There is no bucket, or something that no URL of this kind has.
     """
-    parts = [part for part in (url.host, *url.path.split("/")) if part]
-    if not parts or url.query or url.user or url.port:
+    if not url.parts or url.query or url.user or url.port:
         raise ConfigError(
             f"{url.label}: a URL of Google Cloud Storage is a bucket and perhaps a "
             "prefix",
             hint="Write gs://bucket or gs://bucket/prefix.",
         )
-    endpoint = _text(env, ENDPOINT)
+    endpoint = text_of(env, ENDPOINT) or ""
     if endpoint and "://" not in endpoint:
         endpoint = f"http://{endpoint}"
     return Place(
-        bucket=parts[0],
-        prefix="".join(part + "/" for part in parts[1:]),
+        bucket=url.parts[0],
+        prefix=prefix_of(url.parts[1:]),
         endpoint=endpoint.rstrip("/") or None,
     )
 
@@ -69,7 +68,7 @@ def read_key(env: Mapping[str, Secret]) -> Mapping[str, Any]:
     Raises:
         ConfigError: It is not named, cannot be read, or is no key of that kind.
     """
-    text = _text(env, CREDENTIALS)
+    text = text_of(env, CREDENTIALS)
     if not text:
         raise ConfigError(f"{CREDENTIALS} is not set", hint=_KEY_HINT)
     if not text.lstrip().startswith("{"):
@@ -107,8 +106,3 @@ def _read(path: Path) -> str:
         raise ConfigError(
             f"{CREDENTIALS}: {path} cannot be read: {why}", hint=_KEY_HINT
         ) from e
-
-
-def _text(env: Mapping[str, Secret], name: str) -> str:
-    found = env.get(name)
-    return found.reveal() if found else ""

@@ -13,27 +13,25 @@ Limits: see docs/backends/gs.md.
 """
 
 import base64
-import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 from urllib.parse import quote
 
 import requests
 from google.cloud.storage import Blob, Client
 
 from tiered.backends.gs import failures
-from tiered.download import Receiving, buffered
+from tiered.download import Receiving, Undecoded, buffered
 from tiered.errors import NotFound, StoreError, StoreMissing, Unavailable
 from tiered.names import check_name
 from tiered.store import Entry, Extras, PutMode, Source
 from tiered.store_failure import task, too_short
-from tiered.upload import chunks
+from tiered.upload import Sending
 
 _FIELDS = "items(name,size,md5Hash),nextPageToken"
-_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +88,7 @@ class GsStore:
         md5 = source.md5
         if md5:
             blob.md5_hash = base64.b64encode(bytes.fromhex(md5)).decode()
-        sending = _Sending(source, f"{self.label}: {name!r}")
+        sending = Sending(source, f"{self.label}: {name!r}")
         try:
             with self._telling("put", name):
                 blob.upload_from_file(
@@ -112,7 +110,9 @@ class GsStore:
         size = int(answer.headers["Content-Length"])
         guard = partial(self._guard, "get", name)
         what = f"{self.label}: {name!r}"
-        return buffered(Receiving(_Body(answer), size, guard, what, answer.close))
+        return buffered(
+            Receiving(Undecoded(answer.raw), size, guard, what, answer.close)
+        )
 
     def delete(self, name: str) -> None:
         with self._telling("delete", name):
@@ -211,42 +211,3 @@ class GsStore:
 def _entry(blob: Blob, prefix: str) -> Entry:
     md5 = base64.b64decode(blob.md5_hash).hex() if blob.md5_hash else None
     return Entry(blob.name.removeprefix(prefix), blob.size or 0, md5)
-
-
-class _Sending:
-    """A source as the library reads it, counted."""
-
-    def __init__(self, source: Source, what: str) -> None:
-        self._chunks = chunks(source, what, _READ_BYTES)
-        self._rest = memoryview(b"")
-        self._told = 0
-
-    def tell(self) -> int:
-        return self._told
-
-    def read(self, size: int) -> bytes:
-        """Exactly `size` bytes, or what is left."""
-        parts = io.BytesIO()
-        while parts.tell() < size:
-            if not self._rest:
-                self._rest = memoryview(next(self._chunks, b""))
-                if not self._rest:
-                    break
-            wanted = size - parts.tell()
-            parts.write(self._rest[:wanted])
-            self._rest = self._rest[wanted:]
-        self._told += parts.tell()
-        return parts.getvalue()
-
-
-class _Body:
-    """What is left of a download, as it is stored."""
-
-    def __init__(self, answer: requests.Response) -> None:
-        self._raw: Any = answer.raw  # urllib3's, which requests does not type
-
-    def read(self, size: int, /) -> bytes:
-        return cast(bytes, self._raw.read(size, decode_content=False))
-
-    def close(self) -> None:
-        """The answer is closed by `Receiving`."""

@@ -64,11 +64,7 @@ def read_access(url: StoreUrl, env: Mapping[str, Secret]) -> Access:
     Raises:
         ConfigError: The path cannot be used.
     """
-    if url.query:
-        raise ConfigError(
-            f"{url.label}: unknown query parameter {url.query[0][0]!r}",
-            hint="An rclone URL has none; write %3F for a question mark.",
-        )
+    url.refuse_query("An rclone URL has none; write %3F for a question mark.")
     remote, path = _split(url.path)
     parts = [part for part in path.split("/") if part]
     if not path.isprintable() or "]" in path or ".." in parts:

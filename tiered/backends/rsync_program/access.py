@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from tiered.errors import ConfigError
 from tiered.secret import Secret
-from tiered.url import StoreUrl
+from tiered.url import PASSWORDS, StoreUrl
 
-PASSWORDS = ("BACKEND_PASSWORD", "FTP_PASSWORD", "RSYNC_PASSWORD")
-"""Variables that duplicity or rsync read, in this order."""
+_PASSWORDS = (*PASSWORDS, "RSYNC_PASSWORD")
+"""The last one is that of rsync itself."""
 
 _PATTERN = frozenset("*?[\\")
 """What a server would take for a pattern."""
@@ -85,7 +85,7 @@ def read_access(url: StoreUrl, env: Mapping[str, Secret], ssh_options: str) -> A
         host=url.host,
         port=url.port,
         user=url.user,
-        password=(url.password or _first(env)) if is_daemon else None,
+        password=url.password_or(env, _PASSWORDS) if is_daemon else None,
         module=module,
         folder=folder,
         ssh_options=() if is_daemon else tuple(_options(ssh_options)),
@@ -98,11 +98,7 @@ def _check(url: StoreUrl) -> None:
             "rsync:// names no host",
             hint="Write rsync://user@host::module/folder, or rsync://user@host/folder.",
         )
-    if url.query:
-        raise ConfigError(
-            f"{url.label}: unknown query parameter {url.query[0][0]!r}",
-            hint="An rsync URL has none.",
-        )
+    url.refuse_query("An rsync URL has none.")
     if not url.path.isprintable() or _PATTERN.intersection(url.path):
         raise ConfigError(
             f"{url.label}: the folder has a character that rsync takes for a pattern",
@@ -112,11 +108,6 @@ def _check(url: StoreUrl) -> None:
 
 def _joined(path: str) -> str:
     return "/".join(part for part in path.split("/") if part)
-
-
-def _first(env: Mapping[str, Secret]) -> Secret | None:
-    found = (env.get(name) for name in PASSWORDS)
-    return next((secret for secret in found if secret and secret.reveal()), None)
 
 
 def _options(text: str) -> list[str]:

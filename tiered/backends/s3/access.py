@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tiered.errors import ConfigError
-from tiered.secret import Secret
-from tiered.url import StoreUrl
+from tiered.secret import Secret, first_set, text_of
+from tiered.url import StoreUrl, prefix_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,11 @@ def read_access(env: Mapping[str, Secret]) -> Access:
     Raises:
         ConfigError: One half of a key pair is missing.
     """
-    access, secret = _get(env, "AWS_ACCESS_KEY_ID"), _get(env, "AWS_SECRET_ACCESS_KEY")
-    profile = _get(env, "AWS_PROFILE")
+    access = first_set(env, ("AWS_ACCESS_KEY_ID",))
+    secret = first_set(env, ("AWS_SECRET_ACCESS_KEY",))
     keys = None
     if access and secret:
-        token = _get(env, "AWS_SESSION_TOKEN")
+        token = first_set(env, ("AWS_SESSION_TOKEN",))
         keys = Keys(access=access, secret=secret, token=token)
     elif access or secret:
         missing = "AWS_SECRET_ACCESS_KEY" if access else "AWS_ACCESS_KEY_ID"
@@ -68,7 +68,7 @@ def read_access(env: Mapping[str, Secret]) -> Access:
             f"{missing} is not set, and the other half of the key pair is",
             hint=f"Export {missing} too, or neither of them.",
         )
-    return Access(keys=keys, profile=profile.reveal() if profile else None)
+    return Access(keys=keys, profile=text_of(env, "AWS_PROFILE"))
 
 
 def read_place(
@@ -94,23 +94,22 @@ def read_place(
             f"{url.label}: its host is not the endpoint that is configured",
             hint="Write s3:///bucket/prefix, or configure no endpoint.",
         )
-    found = host or endpoint or _text(env, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    found = host or endpoint or text_of(env, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     return Place(
         bucket=parts[0],
-        prefix="".join(part + "/" for part in parts[1:]),
+        prefix=prefix_of(parts[1:]),
         endpoint=_checked(found) if found else None,
-        region=region or _text(env, "AWS_REGION", "AWS_DEFAULT_REGION"),
+        region=region or text_of(env, "AWS_REGION", "AWS_DEFAULT_REGION"),
     )
 
 
-def _host_and_parts(url: StoreUrl) -> tuple[str | None, list[str]]:
+def _host_and_parts(url: StoreUrl) -> tuple[str | None, tuple[str, ...]]:
     """The endpoint that the URL names, and the parts of the path."""
-    parts = [part for part in url.path.split("/") if part]
     is_host = url.scheme == "s3" and ("." in url.host or url.port is not None)
     if is_host:
         at = f"{url.host}:{url.port}" if url.port is not None else url.host
-        return f"https://{at}", parts
-    return None, [url.host, *parts] if url.host else parts
+        return f"https://{at}", url.parts[1:]
+    return None, url.parts
 
 
 def _checked(endpoint: str) -> str:
@@ -126,13 +125,3 @@ def _checked(endpoint: str) -> str:
             hint="Write it as https://host[:port], without user and password.",
         )
     return endpoint
-
-
-def _get(env: Mapping[str, Secret], name: str) -> Secret | None:
-    found = env.get(name)
-    return found if found and found.reveal() else None
-
-
-def _text(env: Mapping[str, Secret], *names: str) -> str | None:
-    found = (_get(env, name) for name in names)
-    return next((secret.reveal() for secret in found if secret), None)

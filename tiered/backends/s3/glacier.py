@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from tiered.backends.s3.archive_class import frost_of_head, frost_of_row
 from tiered.backends.s3.bucket import Bucket, Row
 from tiered.errors import NotFound, StoreError
-from tiered.names import check_name
+from tiered.names import check_name, shared_prefix
 from tiered.store import Frost, Warmth
 
 
@@ -33,7 +33,7 @@ class GlacierThaw:
         if not wanted:
             return {}
         asks = self._bucket.settings.provider.lists_restores
-        shared = _shared_prefix(wanted[0], wanted[-1])
+        shared = shared_prefix(wanted)
         listed = dict(self._bucket.rows(shared, restores=asks))
         return {name: self._frost(name, listed.get(name)) for name in wanted}
 
@@ -59,10 +59,3 @@ class GlacierThaw:
         except StoreError as e:
             if e.facts.get("s3_code") != "RestoreAlreadyInProgress":
                 raise
-
-
-def _shared_prefix(first: str, last: str) -> str:
-    """What all names between these two begin with, to list no more than needed."""
-    while not last.startswith(first):
-        first = first[:-1]
-    return first

@@ -14,11 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tiered.errors import ConfigError
-from tiered.secret import Secret
+from tiered.secret import Secret, text_of
 from tiered.url import StoreUrl
-
-PASSWORDS = ("BACKEND_PASSWORD", "FTP_PASSWORD")
-"""Variables that duplicity reads, in this order."""
 
 _OPTIONS_HINT = (
     "Known are -oIdentityFile=FILE and -oUserKnownHostsFile=FILE; everything else "
@@ -51,28 +48,19 @@ def read_access(url: StoreUrl, env: Mapping[str, Secret], ssh_options: str) -> A
     Raises:
         ConfigError: There is no host, or an option that is not known.
     """
-    if not url.host:
-        raise ConfigError(
-            f"{url.scheme}:// names no host",
-            hint=f"Write {url.scheme}://user@host/folder.",
-        )
-    if url.query:
-        raise ConfigError(
-            f"{url.label}: unknown query parameter {url.query[0][0]!r}",
-            hint="An SFTP URL has none.",
-        )
+    url.require_host()
+    url.refuse_query("An SFTP URL has none.")
     given: dict[str, list[str]] = {"identityfile": [], "userknownhostsfile": []}
     for name, value in _options(ssh_options):
         if name.lower() not in given or not value:
             raise ConfigError(f"the ssh option {name} is not known", hint=_OPTIONS_HINT)
         given[name.lower()].append(value)
-    agent = env.get("SSH_AUTH_SOCK")
     return Access(
         host=url.host,
         port=url.port,
         user=url.user,
-        password=url.password or _first(env),
-        agent=(agent.reveal() or None) if agent else None,
+        password=url.password_or(env),
+        agent=text_of(env, "SSH_AUTH_SOCK"),
         identities=tuple(given["identityfile"]),
         known_hosts=tuple(given["userknownhostsfile"]),
     )
@@ -81,11 +69,6 @@ def read_access(url: StoreUrl, env: Mapping[str, Secret], ssh_options: str) -> A
 def folder_of(url: StoreUrl) -> str:
     """The folder as SFTP servers read it: relative to the home, or absolute."""
     return url.path.removeprefix("/").rstrip("/") or ("/" if url.path == "//" else ".")
-
-
-def _first(env: Mapping[str, Secret]) -> Secret | None:
-    found = (env.get(name) for name in PASSWORDS)
-    return next((secret for secret in found if secret and secret.reveal()), None)
 
 
 def _options(text: str) -> Iterator[tuple[str, str]]:

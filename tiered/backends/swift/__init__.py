@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tiered.backends.swift.auth import read_account
 from tiered.errors import ConfigError, MissingDependency
 from tiered.secret import Secret
-from tiered.url import StoreUrl
+from tiered.url import StoreUrl, prefix_of
 
 if TYPE_CHECKING:
     from tiered.backends.swift.pca import PcaStore
@@ -80,14 +80,13 @@ def pca_store(
 
 
 def _place(url: StoreUrl) -> tuple[str, str]:
-    """Container and prefix; empty parts are dropped, as duplicity does."""
-    parts = [part for part in (url.host, *url.path.split("/")) if part]
-    if not parts:
+    """Container and prefix."""
+    if not url.parts:
         raise ConfigError(
             f"{url.scheme}:// names no container",
             hint=f"Write {url.scheme}://container or {url.scheme}://container/prefix.",
         )
-    return parts[0], "".join(part + "/" for part in parts[1:])
+    return url.parts[0], prefix_of(url.parts[1:])
 
 
 def _require_libraries() -> None:

@@ -26,7 +26,7 @@ from tiered.backends.swift.pca_frost import (
 from tiered.backends.swift.store import SwiftStore
 from tiered.download import Receiving
 from tiered.errors import Frozen, NotFound, Unavailable
-from tiered.names import check_name
+from tiered.names import check_name, shared_prefix
 from tiered.store import Extras, Frost, Warmth
 
 
@@ -43,7 +43,7 @@ class PcaStore(SwiftStore):
         wanted = {check_name(name) for name in names}
         if not wanted:
             return {}
-        listed = dict(self._container.rows(_shared_prefix(wanted), LISTING_QUERY))
+        listed = dict(self._container.rows(shared_prefix(wanted), LISTING_QUERY))
         if missing := wanted - listed.keys():
             raise NotFound(f"{self.label}: {min(missing)!r} is not there")
         return {name: frost_of_row(name, listed[name]) for name in sorted(wanted)}
@@ -83,7 +83,6 @@ class PcaStore(SwiftStore):
     def _frozen(self, name: str, frost: Frost) -> Frozen:
         return Frozen(
             f"{self.label}: {name!r} is in cold storage ({frost.warmth.value})",
-            hint="Thaw it first; `tiered restore` does so.",
             wait_s=frost.wait_s,
             name=name,
         )
@@ -91,11 +90,3 @@ class PcaStore(SwiftStore):
 
 def _is_429(error: Unavailable) -> bool:
     return error.facts.get("status") == 429
-
-
-def _shared_prefix(names: set[str]) -> str:
-    """What all names begin with, to list no more than needed."""
-    first, last = min(names), max(names)
-    while not last.startswith(first):
-        first = first[:-1]
-    return first

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from tiered.errors import ConfigError
-from tiered.secret import Secret
+from tiered.secret import Secret, text_of
 
 
 class Variables:
@@ -21,8 +21,7 @@ class Variables:
         return self._prefix + short
 
     def text(self, short: str) -> str | None:
-        found = self._env.get(self.name(short))
-        return (found.reveal() or None) if found else None
+        return text_of(self._env, self.name(short))
 
     def has(self, *shorts: str) -> bool:
         return any(self.text(s) for s in shorts)

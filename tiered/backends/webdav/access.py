@@ -13,12 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
-from tiered.errors import ConfigError
 from tiered.secret import Secret
 from tiered.url import StoreUrl
-
-PASSWORDS = ("BACKEND_PASSWORD", "FTP_PASSWORD")
-"""Variables that duplicity reads, in this order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +41,8 @@ def read_access(url: StoreUrl, env: Mapping[str, Secret]) -> Access:
     Raises:
         ConfigError: There is no host, or a password without a user.
     """
-    if not url.host:
-        raise ConfigError(
-            f"{url.scheme}:// names no host",
-            hint=f"Write {url.scheme}://user@host/folder.",
-        )
-    if url.query:
-        raise ConfigError(
-            f"{url.label}: unknown query parameter {url.query[0][0]!r}",
-            hint="A WebDAV URL has none.",
-        )
+    url.require_host()
+    url.refuse_query("A WebDAV URL has none.")
     secure = url.scheme.rpartition("+")[2] in ("webdavs", "https")
     at = f"{url.host}:{url.port}" if url.port else url.host
     path = "/".join(part for part in url.path.split("/") if part)
@@ -62,10 +50,5 @@ def read_access(url: StoreUrl, env: Mapping[str, Secret]) -> Access:
     return Access(
         root=f"{scheme}://{at}/{quote(path)}/" if path else f"{scheme}://{at}/",
         user=url.user,
-        password=(url.password or _first(env)) if url.user else None,
+        password=url.password_or(env) if url.user else None,
     )
-
-
-def _first(env: Mapping[str, Secret]) -> Secret | None:
-    found = (env.get(name) for name in PASSWORDS)
-    return next((secret for secret in found if secret and secret.reveal()), None)
