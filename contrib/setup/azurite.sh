@@ -6,17 +6,7 @@ folder=$(realpath -m "$1")
 lock=$(realpath "$(dirname "$0")/../servers/azurite")
 
 if ! command -v npm >/dev/null; then
-    if [ "$(id -u)" = 0 ]; then
-        as_root=(env)
-    elif sudo -n true 2>/dev/null; then
-        as_root=(sudo -n)
-    else
-        echo "The tests need the Debian packages nodejs and npm: install them." >&2
-        exit 1
-    fi
-    "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends nodejs npm
+    "$(dirname "$0")/debian_packages.sh" "The tests need" nodejs npm
 fi
 
 rm -rf "$folder"

@@ -17,18 +17,7 @@ if all_there; then
     exit 0
 fi
 
-if [ "$(id -u)" = 0 ]; then
-    as_root=(env)
-elif sudo -n true 2>/dev/null; then
-    as_root=(sudo -n)
-else
-    echo "tiered needs the Debian packages ${packages[*]}: install them, then try again." >&2
-    exit 1
-fi
-
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${packages[@]}"
+"$(dirname "$0")/debian_packages.sh" "tiered needs" "${packages[@]}"
 
 if ! all_there; then
     echo "${packages[*]} are installed, but librsync.so.2, gpg, rdiff, age, zstd or the venv module of ${PYTHON:-python3} is not found." >&2
