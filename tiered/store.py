@@ -26,7 +26,7 @@ Rules that hold for every store, and that `tiered.testing.contract` checks:
       StoreMissing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import BinaryIO, Protocol, runtime_checkable
@@ -43,6 +43,10 @@ class Entry:
     """Bytes as stored, so after compression and encryption."""
     md5: str | None = field(default=None, compare=False)
     """Hex digest as the store reports it; None if it does not."""
+
+
+Listings = Mapping[str, Sequence[Entry]]
+"""What each member that answered lists, sorted by name, by label."""
 
 
 class Source(Protocol):
@@ -225,7 +229,7 @@ class Homes:
     """Where the copies of one object belong."""
 
     labels: tuple[str, ...]
-    """Members, best to write to first."""
+    """Members, best to write to first; none that is read-only."""
     copies: int
     """How many of them are to have it."""
 
@@ -237,6 +241,10 @@ class Group(Protocol):
     def members(self) -> Mapping[str, "Store"]:
         """By label.  Whoever writes to one of them tells `owe` or `settle`."""
 
+    @property
+    def read_only(self) -> frozenset[str]:
+        """Labels of members that are left as they are: nobody writes to them."""
+
     def reads_from(self, name: str) -> str:
         """The member that is asked first for `name`, as far as is known; no I/O."""
 
@@ -244,9 +252,9 @@ class Group(Protocol):
         """Where the copies of `name` belong, or would without one member."""
 
     def owe(self, debts: Iterable[Debt]) -> None:
-        """Keep them where every machine sees them."""
+        """Keep them where every machine sees them; a read-only member owes none."""
 
-    def debts(self, listed: Iterable[Entry] | None = None) -> tuple[Debt, ...]:
+    def debts(self, listed: Listings | None = None) -> tuple[Debt, ...]:
         """All that any run has kept and nobody has paid, sorted.
 
         Args:

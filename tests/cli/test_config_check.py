@@ -102,6 +102,32 @@ def test_the_table_says_where_what_goes(check: Check) -> None:
     assert len(found.document["placements"]) == 6
 
 
+def test_what_is_read_only_is_said(check: Check) -> None:
+    fixed = store("a", cost=0, options={"read_only": True})
+    stores = [fixed, store("b", cost=1), store("c", cost=2)]
+    found = check(router(stores, route("", "a b c"), mode="mirror"))
+    assert found.document["read_only"] == ["a"]
+    manifest = found.row("manifest")
+    assert (manifest["copies_needed"], manifest["copies_wanted"]) == (1, 2)
+    assert manifest["read_order"] == ["b", "c", "a"]
+    assert found.doubts == []
+
+
+def test_a_single_copy_beside_one_that_is_read_only(check: Check) -> None:
+    fixed = store("a", options={"read_only": True})
+    routes = route("archive", "a b"), route("", "b c")
+    (doubt,) = check(router([fixed, *ABC[1:]], *routes, mode="mirror")).doubts
+    assert doubt.startswith("archive (volumes), key copy: on b only, while")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_backups_need_a_store_that_can_be_written(check: Check, count: int) -> None:
+    stores = [store(name, options={"read_only": True}) for name in "ab"[:count]]
+    found = check(stores, "mode=mirror")
+    assert found.status == 2
+    assert "can be written" in found.err
+
+
 def test_cost_orders_reading(check: Check) -> None:
     stores = [store("a", cost=2), store("b", cost=0.5), store("c", cost=1)]
     found = check(router(stores, route("", "a b c"), mode="mirror"))

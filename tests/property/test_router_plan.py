@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiered.archive.kinds import NATIVE_SAMPLES, SAMPLES, Kind, kind_of
-from tiered.router.plan import plan_delete, plan_read, plan_survey, plan_write
+from tiered.router.plan import (
+    is_writable,
+    plan_delete,
+    plan_read,
+    plan_survey,
+    plan_write,
+)
 from tiered.router.route import Mode, OnFail
 from tiered.router.rules import Member, Rules, Tier
 
@@ -21,6 +27,7 @@ def rules(draw: st.DrawFn) -> Rules:
             f"m{i}",
             tuple(draw(st.lists(PREFIXES, max_size=2))),
             draw(st.sampled_from([None, *Tier])),
+            read_only=draw(st.booleans()),
         )
         for i in range(draw(st.integers(1, 4)))
     )
@@ -53,7 +60,18 @@ def test_read_and_delete_cover_what_older_rules_wrote(
     """Rules may change, as long as the members stay."""
     kept = set(plan_write(old, name).targets) & set(new.labels)
     assert kept <= set(plan_read(new, name))
-    assert kept <= set(plan_delete(new, name))
+    assert kept - new.read_only <= set(plan_delete(new, name))
+
+
+@given(rules(), names(), loads)
+def test_what_is_read_only_is_read_alone(
+    rules: Rules, name: str, load: dict[str, int]
+) -> None:
+    assert rules.read_only <= set(plan_read(rules, name))
+    assert not rules.read_only & {*plan_write(rules, name, load).targets}
+    assert not rules.read_only & {*plan_delete(rules, name)}
+    silent = rules.read_only
+    assert is_writable(rules, silent) == is_writable(rules, frozenset())
 
 
 @given(rules(), names(), loads)
@@ -70,9 +88,13 @@ def test_a_write_plan_can_be_carried_out(
     rules: Rules, name: str, load: dict[str, int]
 ) -> None:
     plan = plan_write(rules, name, load)
+    eligible = {m.label for m in rules.eligible(name)} - rules.read_only
+    if not eligible:
+        assert not plan.targets
+        assert not is_writable(rules, frozenset())
+        return
     assert 1 <= plan.need <= plan.copies <= len(plan.targets)
     assert len(set(plan.targets)) == len(plan.targets)
-    eligible = {m.label for m in rules.eligible(name)}
     assert set(plan.targets) <= eligible
     if rules.mode is Mode.MIRROR:
         assert plan.copies == len(eligible)
@@ -83,11 +105,11 @@ def test_a_write_plan_can_be_carried_out(
 
 @given(rules(), names())
 def test_a_stripe_visits_every_eligible_member_in_turn(rules: Rules, name: str) -> None:
-    eligible = len(rules.eligible(name))
+    eligible = len([m for m in rules.eligible(name) if not m.read_only])
     firsts: Counter[str] = Counter()
     for _ in range(eligible):
         firsts[plan_write(rules, name, firsts).targets[0]] += 1
-    turns = eligible if rules.mode is Mode.STRIPE else 1
+    turns = eligible if rules.mode is Mode.STRIPE else min(eligible, 1)
     assert len(firsts) == turns
 
 
@@ -97,8 +119,8 @@ def test_a_read_plan_is_every_member_once_eligible_first(
 ) -> None:
     order = plan_read(rules, name)
     assert sorted(order) == sorted(rules.labels)
-    eligible = tuple(m.label for m in rules.eligible(name))
-    assert order[: len(eligible)] == eligible
+    eligible = sorted(rules.eligible(name), key=lambda m: m.read_only)
+    assert order[: len(eligible)] == tuple(m.label for m in eligible)
 
 
 @given(rules(), names())

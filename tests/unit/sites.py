@@ -125,6 +125,12 @@ def tiers(root: Path, mode: Mode = MIRROR, onfail: OnFail = ABORT) -> Site:
     return Site(root, *members, mode=mode, onfail=onfail)
 
 
+def with_read_only(root: Path, mode: Mode = MIRROR, onfail: OnFail = ABORT) -> Site:
+    """R comes first, and would be asked first for everything."""
+    members = Member("R", read_only=True), Member("A"), Member("B")
+    return Site(root, *members, mode=mode, onfail=onfail)
+
+
 def read(store: Store, name: str) -> bytes:
     with store.get(name) as stream:
         return stream.read()
@@ -142,6 +148,7 @@ SITES: dict[str, Callable[[Path], Site]] = {
     },
     "tiers": tiers,
     "one": lambda root: Site(root, Member("A"), mode=STRIPE),
+    **{f"read-only-{mode.value}": partial(with_read_only, mode=mode) for mode in Mode},
     "two-cold": lambda root: Site(
         root, Member("A", tier=Tier.COLD), Member("B", tier=Tier.COLD)
     ),

@@ -199,6 +199,65 @@ def test_a_quorum_of_the_top_level_holds_for_mirrors(tmp_path: Path) -> None:
     assert (rules.route_of(MANIFEST).need, rules.route_of(MANIFEST).copies) == (2, 3)
 
 
+FIXED = store("R", options={"read_only": True})
+
+
+def test_a_store_that_is_read_only_gets_no_copy(tmp_path: Path) -> None:
+    stores = (FIXED, *map(store, "AB"))
+    routes = [
+        route("R", "A", match={"types": ["archive"]}, subpath="deep"),
+        route("A", "B", "R", read_order=["R"], subpath="flat"),
+    ]
+    config = read(tmp_path, router(*stores, routes=routes), "?mode=mirror")
+    volumes = config.rules.route_of(VOLUME)
+    assert (volumes.labels, volumes.writing) == (("R/deep", "A/deep"), ("A/deep",))
+    assert volumes.copies == volumes.need == 1
+    assert volumes.reading == ("A/deep", "R/deep")
+    keys = config.rules.route_of(NATIVE_SAMPLES[Kind.KEY])
+    assert keys.writing == ("A/flat", "B/flat")
+    assert keys.reading == ("R/flat", "A/flat", "B/flat")
+
+
+def test_in_a_list_too(tmp_path: Path) -> None:
+    rules = read(tmp_path, [FIXED, store("A")], "?mode=mirror").rules
+    assert rules.route_of(VOLUME).labels == ("R", "A")
+    assert rules.route_of(VOLUME).writing == ("A",)
+
+
+def test_a_config_to_read_from_alone(tmp_path: Path) -> None:
+    for document in ([FIXED], router(FIXED, routes=[route("R", write_quorum=1)])):
+        assert read(tmp_path, document).rules.read_only == {"R"}
+
+
+@pytest.mark.parametrize("form", ["list", "by tier", "prefix", "route"])
+def test_a_store_that_can_be_written_is_missing(tmp_path: Path, form: str) -> None:
+    cold = {**FIXED, "tier": "cold"}
+    volumes = route("R", match={"types": ["archive"]})
+    documents: dict[str, Document | list[Document]] = {
+        "list": [cold, store("A", tier="hot")],
+        "by tier": router(cold, store("A", tier="hot")),
+        "prefix": [{**FIXED, "prefixes": ["old_"]}, store("A")],
+        "route": router(FIXED, store("A"), routes=[volumes, route("A")]),
+    }
+    said = refused(tmp_path, documents[form], "?mode=mirror")
+    assert "can be written: R is read_only" in said
+
+
+def test_what_every_command_reads_would_be_cold_without_it(tmp_path: Path) -> None:
+    hot = {**FIXED, "tier": "hot"}
+    document = router(hot, store("A", tier="cold"), routes=[route("R", "A")])
+    said = refused(tmp_path, document, "?mode=mirror")
+    assert "each manifest would go to a store of tier 'cold' only" in said
+
+
+@pytest.mark.parametrize("where", ["route", "top"])
+def test_a_quorum_that_needs_it(tmp_path: Path, where: str) -> None:
+    two: Document = {"write_quorum": 2}
+    more = {"routes": [route("R", "A", **two)]} if where == "route" else two
+    said = refused(tmp_path, router(FIXED, store("A"), mode="mirror", **more))
+    assert "write_quorum is 2, and there is no more than one store that is not" in said
+
+
 MISTAKES: dict[str, tuple[Document, str]] = {
     "no stores": ({"routes": []}, "config.json: document: 'stores' is missing"),
     "no name": (

@@ -18,7 +18,7 @@ from tiered.clock import Clock
 from tiered.errors import StoreMissing, TieredError
 from tiered.settings.doubts import doubts_of, literal_secrets
 from tiered.settings.members import MemberConfig
-from tiered.settings.multi import MultiConfig
+from tiered.settings.multi import MultiConfig, check_writable
 from tiered.settings.placement import (
     Placement,
     place_globs,
@@ -85,8 +85,9 @@ class ConfigCheck:
             prefixes: What the names of the archive begin with.
 
         Raises:
-            ConfigError: A store cannot be opened so.
+            ConfigError: A store cannot be opened so, or backups could not be made.
         """
+        check_writable(self._config)
         rules = self._config.rules
         types = place_types(rules, prefixes, self._thaws)
         others = (

@@ -25,6 +25,12 @@ def check_config(run: Run) -> None:
     doubts = [*report.doubts, *(_failed(p) for p in probes if p.error)]
     rows = (*report.types, *report.others)
     lines = _table([_HEAD, *map(_cells, rows)])
+    read_only = [m.label for m in config.members if m.read_only]
+    if read_only:
+        lines += [
+            "",
+            f"read-only, so read and never written to: {', '.join(read_only)}",
+        ]
     if probes:
         lines += ["", *map(_probe_line, probes)]
     if doubts:
@@ -32,6 +38,7 @@ def check_config(run: Run) -> None:
     document = {
         "config": str(config.path),
         "placements": [_document(row) for row in rows],
+        "read_only": read_only,
         "probes": [_probe_document(probe) for probe in probes],
         "doubts": doubts,
     }

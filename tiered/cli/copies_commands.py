@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from tiered.engine.copies.job import Job, Prospect
     from tiered.engine.copies.look import Comparison
     from tiered.engine.copies.repair import RepairReport
+    from tiered.store import Group
 
 _REPAIR = "`tiered repair` makes them again; with --dry-run it says how."
+_LEFT = (
+    "They are on a store that is read_only, so `tiered repair` leaves them.  Leave "
+    "read_only out of its options to have them made again."
+)
 
 
 def scrub(run: Run) -> None:
@@ -33,7 +38,9 @@ def scrub(run: Run) -> None:
     comparison = compare_copies(group, context.monitor)
     scope = scope_of(context, comparison)
     lines, document = comparison_report(comparison, scope)
-    wrong = len(scope.findings)
+    read_only = comparison.read_only
+    wrong = {f.name for f in scope.findings}
+    stays = {f.name for f in scope.findings if f.stays(read_only)}
     if share := run.line.options.sample:
         from tiered.engine.copies.proof import Decoding
         from tiered.engine.copies.sample import plan_sample, readable, run_sample
@@ -51,13 +58,16 @@ def scrub(run: Run) -> None:
         )
         more, facts = sample_report(report)
         lines, document = lines + more, document | facts
-        wrong = len({f.name for f in scope.findings} | {d.name for d in report.damaged})
+        damaged = {d.name: d.label in read_only for d in report.damaged}
+        stays |= {name for name, does in damaged.items() if does} - wrong
+        wrong |= damaged.keys()
     run.show(lines, document)
     _refuse_silence(comparison)
     if wrong:
-        what = "object has" if wrong == 1 else "objects have"
+        what = "object has" if len(wrong) == 1 else "objects have"
         raise CopiesDiffer(
-            f"{wrong:,} {what} copies that are missing or wrong", hint=_REPAIR
+            f"{len(wrong):,} {what} copies that are missing or wrong",
+            hint=_LEFT if wrong == stays else _REPAIR,
         )
     if comparison.debt_objects:
         raise CopiesDiffer(
@@ -74,7 +84,7 @@ def repair(run: Run) -> None:
     options = run.line.options
     context = run.assembly.context(run.line.words[0])
     group = group_of(context)
-    _check_label(tuple(group.members), options.only_store)
+    _check_label(group, options.only_store, gets_copies=True)
     job = Job(
         group=group,
         only=options.only_store,
@@ -92,7 +102,7 @@ def add_store(run: Run) -> None:
     label, url = run.line.words
     context = run.assembly.context(url)
     group = group_of(context)
-    _check_label(tuple(group.members), label)
+    _check_label(group, label, gets_copies=True)
     job = Job(
         group=group,
         only=label,
@@ -112,7 +122,7 @@ def drop_store(run: Run) -> None:
     label, url = run.line.words
     context = run.assembly.context(url)
     group = group_of(context)
-    _check_label(tuple(group.members), label)
+    _check_label(group, label)
     check_leaving(group, label)
     job = Job(
         group=group,
@@ -184,7 +194,8 @@ def _carry_out(
         prospect, report = run_job(context, job, tell)
         _, document = plan_report(told[0].plan, told[0].waits)
         done, facts = repair_report(report, prospect.scope)
-        run.show(done or [nothing], document | facts)
+        left = "what else is wrong stays as it is" if prospect.plan.left else nothing
+        run.show(done or [left], document | facts)
         _judge(prospect, report)
     _refuse_silence(prospect.comparison)
 
@@ -230,11 +241,18 @@ def _refuse_failed(report: "RepairReport") -> None:
         raise error
 
 
-def _check_label(labels: tuple[str, ...], label: str | None) -> None:
-    if label is not None and label not in labels:
+def _check_label(
+    group: "Group", label: str | None, *, gets_copies: bool = False
+) -> None:
+    if label is not None and label not in group.members:
         raise ConfigError(
             f"the config has no store {label!r}",
-            hint=f"It has {', '.join(labels)}.",
+            hint=f"It has {', '.join(group.members)}.",
+        )
+    if gets_copies and label in group.read_only:
+        raise ConfigError(
+            f"{label} is read_only, so it gets no copies",
+            hint="Leave read_only out of its options to have them made.",
         )
 
 

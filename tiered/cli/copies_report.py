@@ -40,11 +40,17 @@ def comparison_report(comparison: "Comparison", scope: "Scope") -> Report:
         }
     rows += [(label, "does not answer", "", "", "") for label in comparison.silent]
     lines = [*table(rows), *_named([_finding_line(f) for f in scope.findings])]
+    lines += [
+        f"{label} is read_only: it is compared and read, and gets no copy"
+        for label in sorted(comparison.read_only)
+    ]
     return lines + held_lines(scope), {
         "members": document,
+        "read_only": sorted(comparison.read_only),
         "silent": {label: str(e) for label, e in comparison.silent.items()},
         "findings": [_finding_document(f) for f in scope.findings],
         "held": [str(s) for s in sorted(scope.sets)],
+        "alone": [str(s) for s in sorted(scope.alone)],
         "debt_objects": [entry.name for entry in comparison.debt_objects],
     }
 
@@ -54,6 +60,10 @@ def held_lines(scope: "Scope") -> list[str]:
     return [
         f"left as it is: {each}, which is being written or deleted, or was interrupted"
         for each in sorted(scope.sets)
+    ] + [
+        f"left as it is: {each}, which lies on read_only stores alone; "
+        "`tiered add-store` copies it"
+        for each in sorted(scope.alone)
     ]
 
 
@@ -87,6 +97,9 @@ def plan_report(plan: "RepairPlan", waits: Mapping[str, float | None]) -> Report
         wait = f", about {format_duration(wait_s)}" if wait_s is not None else ""
         count = format_count(len(names), "object")
         lines.append(f"  {count} must thaw on {label} first{wait}")
+    for label, names in plan.left.items():
+        count = format_count(len(names), "object differs", "objects differ")
+        lines.append(f"  {count} on {label}, and stay so: it is read_only")
     if plan.paid:
         count = format_count(len(plan.paid), "debt")
         lines.append(f"{count} to forget: nobody owes the copies any more")
@@ -101,6 +114,7 @@ def plan_report(plan: "RepairPlan", waits: Mapping[str, float | None]) -> Report
         ],
         "thaws": {label: list(names) for label, names in plan.thaws.items()},
         "paid": len(plan.paid),
+        "left": {label: list(names) for label, names in plan.left.items()},
         "lost": [f.name for f in plan.lost],
     }
 
@@ -148,6 +162,7 @@ def repair_report(report: "RepairReport", scope: "Scope") -> Report:
         "damaged": report.damaged,
         "held_back": report.held_back,
         "held": [str(s) for s in sorted(scope.sets)],
+        "alone": [str(s) for s in sorted(scope.alone)],
     }
 
 

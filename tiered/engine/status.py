@@ -113,7 +113,7 @@ def read_status(context: Context) -> Status:
 
 def _members(context: Context, survey: Survey) -> MembersStatus:
     group = context.store.extras.group
-    debts = group.debts(survey.entries) if group else ()
+    debts = group.debts(survey.listings) if group else ()
     if not survey.silent:  # else what nobody lists may be there alone
         owing = {debt.name for debt in debts}
         there = {entry.name for entry in survey.entries if entry.name in owing}

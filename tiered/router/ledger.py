@@ -7,6 +7,7 @@ what it was about.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from threading import Lock
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ from tiered.download import read_at_most
 from tiered.errors import NotFound, StoreError, TieredError
 from tiered.monitor import Monitor
 from tiered.router.view import View
-from tiered.store import Debt, Entry, Owed
+from tiered.store import Debt, Listings, Owed
 
 _PAUSE_S = 10.0
 """A growing list is written again that often: with each debt it would cost as much
@@ -100,11 +101,11 @@ class Ledger:
         """Keep what is not kept yet."""
         self._keep(at_once=True)
 
-    def read_all(self, listed: Iterable[Entry] | None = None) -> tuple[Debt, ...]:
+    def read_all(self, listed: Listings | None = None) -> tuple[Debt, ...]:
         """All that any run has kept, and what this one has not kept yet, sorted.
 
         Args:
-            listed: What members list; None: they are asked.
+            listed: What members list, by label; None: they are asked.
 
         Raises:
             StoreError: See `View.survey`.
@@ -137,12 +138,16 @@ class Ledger:
                     self._forget(name)
         self._keep(at_once=True)
 
-    def _names(self, listed: Iterable[Entry] | None) -> tuple[str, ...]:
+    def _names(self, listed: Listings | None) -> tuple[str, ...]:
         """Objects that keep debts of this archive."""
         if self._settings is None:
             return ()
         prefix = self._settings.prefix
-        entries = self._view.survey(prefix).entries if listed is None else listed
+        if listed is None:
+            listed = self._view.survey(prefix).listings
+        # what was kept before a member became read-only cannot be settled there
+        labels = listed.keys() - self._view.read_only
+        entries = chain.from_iterable(listed[label] for label in labels)
         return tuple(sorted({e.name for e in entries if e.name.startswith(prefix)}))
 
     def _others(self, names: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 Holds for all rules and names, and is checked in tests/property:
   * what a write plan may touch, the read plan and the delete plan cover
+  * what is read-only, the read plan alone covers
   * a plan depends on the rules, the name and, for a write, the loads only
 """
 
@@ -21,6 +22,7 @@ class WritePlan:
     """Put on `targets` until `copies` have the object."""
 
     targets: tuple[str, ...]
+    """Empty if all members that the name belongs to are read-only."""
     copies: int
     """How many are wanted."""
     need: int
@@ -42,7 +44,7 @@ def plan_write(
     route = rules.route_of(name)
     if route.mode is Mode.MIRROR:
         return WritePlan(
-            targets=route.labels,
+            targets=route.writing,
             copies=route.copies,
             need=route.need,
             arbiter=kind_of(name) is Kind.MANIFEST,
@@ -51,7 +53,7 @@ def plan_write(
     def fill(label: str) -> float:
         return loads.get(label, 0) / rules.member(label).weight
 
-    targets = tuple(sorted(route.labels, key=fill))
+    targets = tuple(sorted(route.writing, key=fill))
     go_on = route.onfail is OnFail.CONTINUE
     return WritePlan(targets=targets if go_on else targets[:1], copies=1, need=1)
 
@@ -64,43 +66,50 @@ def plan_read(rules: Rules, name: str) -> tuple[str, ...]:
     route = rules.route_of(name)
     first = route.reading
     if not route.read_order:
-        first = tuple(sorted(first, key=lambda label: rules.member(label).cost))
+        members = map(rules.member, first)
+        by_cost = sorted(members, key=lambda member: (member.read_only, member.cost))
+        first = tuple(member.label for member in by_cost)
     return first + tuple(label for label in rules.labels if label not in first)
 
 
 def plan_delete(rules: Rules, name: str) -> tuple[str, ...]:
-    """Every place where a copy may be, under these rules or older ones."""
-    return plan_read(rules, name)
+    """Every place where a copy may be, under these rules or older ones, but for
+    those that are read-only.
+    """
+    read_only = rules.read_only
+    return tuple(k for k in plan_read(rules, name) if k not in read_only)
 
 
 def plan_survey(rules: Rules) -> tuple[frozenset[str], ...]:
     """Groups of members; of each group, one at least must answer a survey.
 
     A group that is silent would make a kind of object look empty.  When
-    striping each member is a group, as what it holds is nowhere else.
+    striping each member is a group, as what it holds is nowhere else.  Of a mirror
+    one that is read-only does not do: it has nothing new.
     """
     if rules.mode is Mode.STRIPE and not rules.routes:
         return tuple(frozenset([label]) for label in rules.labels)
-    routes = _routes(rules)
-    groups = (group for route in routes for group in _groups(route))
+    groups = (group for route in every_route(rules) for group in _groups(route))
     return tuple(dict.fromkeys(groups))
 
 
 def is_writable(rules: Rules, silent: frozenset[str]) -> bool:
     """Can objects of every kind be put while members are silent?"""
     return all(
-        len(silent & {*route.labels}) <= _spare(route) for route in _routes(rules)
+        len(silent & {*route.writing}) <= _spare(route) for route in every_route(rules)
     )
 
 
 def _spare(route: Route) -> int:
-    """How many of its members a put can do without."""
+    """How many of its members a put can do without; below 0: none is enough."""
+    if not route.writing:
+        return -1
     if route.mode is Mode.MIRROR:
         return route.copies - route.need
-    return len(route.labels) - 1 if route.onfail is OnFail.CONTINUE else 0
+    return len(route.writing) - 1 if route.onfail is OnFail.CONTINUE else 0
 
 
-def _routes(rules: Rules) -> tuple[Route, ...]:
+def every_route(rules: Rules) -> tuple[Route, ...]:
     """All there are, and where names of each kind go that match none."""
     prefixes = {"", *(p for m in rules.members for p in m.prefixes)}
     prefixes |= {p for route in rules.routes for p in route.match.prefixes}
@@ -111,5 +120,5 @@ def _routes(rules: Rules) -> tuple[Route, ...]:
 
 def _groups(route: Route) -> tuple[frozenset[str], ...]:
     if route.mode is Mode.MIRROR:
-        return (frozenset(route.labels),)
+        return (frozenset(route.writing or route.labels),)
     return tuple(frozenset([label]) for label in route.labels)

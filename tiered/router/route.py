@@ -60,11 +60,18 @@ class Route:
     """Mirror: a put with fewer copies has failed.  None: as `onfail` says."""
     read_order: tuple[str, ...] = ()
     """Members to read from first; the others follow by rank."""
+    read_only: frozenset[str] = frozenset()
+    """Members that get nothing and lose nothing: they are read."""
+
+    @property
+    def writing(self) -> tuple[str, ...]:
+        """Members that get copies, by rank; empty if all are read-only."""
+        return tuple(label for label in self.labels if label not in self.read_only)
 
     @property
     def copies(self) -> int:
         """How many are wanted of each object."""
-        return len(self.labels) if self.mode is Mode.MIRROR else 1
+        return len(self.writing) if self.mode is Mode.MIRROR else 1
 
     @property
     def need(self) -> int:
@@ -75,9 +82,13 @@ class Route:
 
     @property
     def reading(self) -> tuple[str, ...]:
-        """Its members, in the order in which they are asked."""
-        rest = tuple(label for label in self.labels if label not in self.read_order)
-        return self.read_order + rest
+        """Its members, in the order in which they are asked.
+
+        Those that are read-only come last unless `read_order` names them: what was
+        replaced is old there.
+        """
+        rest = [label for label in self.labels if label not in self.read_order]
+        return self.read_order + tuple(sorted(rest, key=self.read_only.__contains__))
 
     def without(self, label: str) -> "Route":
         """The same route without one of its members."""
@@ -85,4 +96,5 @@ class Route:
             self,
             labels=tuple(k for k in self.labels if k != label),
             read_order=tuple(k for k in self.read_order if k != label),
+            read_only=self.read_only - {label},
         )

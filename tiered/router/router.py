@@ -6,7 +6,7 @@ carry it out, and this file puts them together.
   list      whole: any member that fails is an error (R3)
   put       per plan; see `tiered.router.write`
   get       the first copy that can be read; sealed ones only if no other can
-  delete    every copy, everywhere
+  delete    every copy, everywhere but on members that are read-only
   thaw      of one copy; frost is that of the warmest one
   surveys   for reading on while a member is down
   copies    for a reader that found one copy damaged
@@ -28,7 +28,17 @@ from tiered.router.rules import Rules
 from tiered.router.thaw import RoutedThaw
 from tiered.router.view import View
 from tiered.router.write import Writer
-from tiered.store import Create, Debt, Entry, Extras, Homes, PutMode, Source, Store
+from tiered.store import (
+    Create,
+    Debt,
+    Entry,
+    Extras,
+    Homes,
+    Listings,
+    PutMode,
+    Source,
+    Store,
+)
 from tiered.upload import InMemory
 
 
@@ -98,7 +108,11 @@ class Router:
         thaws = {label: e.thaw for label, e in extras.items() if e.thaw}
         stats = {label: e.stat for label, e in extras.items() if e.stat}
         ranges = {label: e.ranges for label, e in extras.items() if e.ranges}
-        creates = {label: e.create for label, e in extras.items() if e.create}
+        creates = {
+            label: e.create
+            for label, e in extras.items()
+            if e.create and label not in members.rules.read_only
+        }
         everybody = len(extras)
         return Extras(
             thaw=RoutedThaw(members, thaws) if thaws else None,
@@ -138,6 +152,10 @@ class _RoutedGroup:
     def members(self) -> Mapping[str, Store]:
         return self._members.stores
 
+    @property
+    def read_only(self) -> frozenset[str]:
+        return self._members.rules.read_only
+
     def homes(self, name: str, without: str | None = None) -> Homes:
         rules = self._members.rules
         if without is not None:
@@ -145,15 +163,15 @@ class _RoutedGroup:
                 self._without[without] = rules.without(without)
             rules = self._without[without]
         route = rules.route_of(name)
-        return Homes(labels=route.labels, copies=route.copies)
+        return Homes(labels=route.writing, copies=route.copies)
 
     def reads_from(self, name: str) -> str:
         return self._members.order(name)[0]
 
     def owe(self, debts: Iterable[Debt]) -> None:
-        self._ledger.add(debts)
+        self._ledger.add(debt for debt in debts if debt.label not in self.read_only)
 
-    def debts(self, listed: Iterable[Entry] | None = None) -> tuple[Debt, ...]:
+    def debts(self, listed: Listings | None = None) -> tuple[Debt, ...]:
         return self._ledger.read_all(listed)
 
     def settle(self, paid: Iterable[Debt]) -> None:

@@ -8,6 +8,8 @@ Placement of a name, the first that applies:
      name wants (volumes and copies of keys cold, all else hot), and those with
      neither prefixes nor tier
   4. all members  [as duplicity]
+
+A member that is read-only belongs to names as any other does; it gets no copy.
 """
 
 from dataclasses import dataclass, field
@@ -35,6 +37,8 @@ class Member:
     """Its share of the bytes of a stripe, beside the weights of the others."""
     cost: float = 0.0
     """Of reading from it, in any unit: the cheapest is read first."""
+    read_only: bool = False
+    """Is it only read?  Then nothing is put there, and nothing deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,17 @@ class Rules:
         for route in self.routes:
             if not route.labels or not {*route.reading} <= {*self.labels}:
                 raise ValueError(f"route {route.name!r} has other members: {route}")
+            if route.read_only != self.read_only & {*route.labels}:
+                raise ValueError(f"route {route.name!r} writes otherwise: {route}")
 
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(m.label for m in self.members)
+
+    @property
+    def read_only(self) -> frozenset[str]:
+        """Labels of the members that are only read."""
+        return frozenset(m.label for m in self.members if m.read_only)
 
     def route_of(self, name: str) -> Route:
         """What happens to `name`."""
@@ -67,7 +78,10 @@ class Rules:
                 return route
         members = self._by_prefix(name) or self._by_tier(name) or self.members
         return Route(
-            labels=tuple(m.label for m in members), mode=self.mode, onfail=self.onfail
+            labels=tuple(m.label for m in members),
+            mode=self.mode,
+            onfail=self.onfail,
+            read_only=frozenset(m.label for m in members if m.read_only),
         )
 
     def eligible(self, name: str) -> tuple[Member, ...]:

@@ -29,12 +29,15 @@ class RoutedThaw:
         return {name: min(s.values(), key=_rank) for name, s in states.items()}
 
     def thaw(self, names: Iterable[str]) -> None:
-        """Ask for the first copy in read order, unless one is on its way."""
-        asks = defaultdict(list)
+        """Ask for the first copy in read order, unless one is on its way.
+
+        Members that are read-only refuse, so they are asked for what is nowhere else.
+        """
+        rules, asks = self._members.rules, defaultdict(list)
         for name, states in self._states(tuple(dict.fromkeys(names))).items():
             if all(f.warmth is Warmth.COLD for f in states.values()):
-                order = plan_read(self._members.rules, name)
-                asks[next(label for label in order if label in states)].append(name)
+                order = [k for k in plan_read(rules, name) if k in states]
+                asks[min(order, key=rules.read_only.__contains__)].append(name)
         failed: dict[str, StoreError] = {}
         for label, wanted in asks.items():
             try:

@@ -47,6 +47,11 @@ class View:
             listings=listings,
         )
 
+    @property
+    def read_only(self) -> frozenset[str]:
+        """Members whose listings never change."""
+        return self._members.rules.read_only
+
     def _ask(self, prefix: str) -> tuple[dict[str, Listing], dict[str, StoreError]]:
         stores = self._members.stores
         listings, raised = self._members.each(

@@ -9,6 +9,9 @@ Stripe: one member.  The members do not know each other, so CREATE asks the
 others first whether they have the name, and REPLACE writes where the object
 lies.  Two processes that create one name in the same moment on two members
 are not told apart.
+
+A member that is read-only is left as it is, and owes nothing.  What is deleted
+elsewhere stays there: the user is told so once.
 """
 
 from collections import Counter
@@ -16,7 +19,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
 
-from tiered.errors import AlreadyExists, NotFound, StoreError
+from tiered.archive.kinds import Kind, kind_of
+from tiered.errors import AlreadyExists, Denied, NotFound, StoreError
 from tiered.router.locks import NameLocks
 from tiered.router.members import Members, most_telling, store_errors
 from tiered.router.plan import WritePlan, plan_delete, plan_write
@@ -35,6 +39,8 @@ class Writer:
         self._names = NameLocks()
         self._lock = Lock()
         self._loads: Counter[str] = Counter()
+        self._keeping: set[str] = set()
+        """Members that kept what was deleted elsewhere, as the user knows."""
 
     def put(self, name: str, source: Source, mode: PutMode) -> None:
         with self._names.hold(name):
@@ -51,9 +57,9 @@ class Writer:
         """
         with self._names.hold(name):
             one = _Put(self._members, name, source, PutMode.REPLACE)
-            labels = self._members.rules.route_of(name).labels
+            labels = self._members.rules.route_of(name).writing
             plan = WritePlan(targets=labels, copies=len(labels), need=1)
-            one.run(plan, told=False)
+            one.run(_possible(plan, name), told=False)
 
     def delete(self, name: str) -> None:
         with self._names.hold(name):
@@ -68,13 +74,34 @@ class Writer:
                 raise most_telling(silent)
             self._members.saw(name, ())
             self._owe(name, ())
-            if not found:
+            if not self._is_kept(name) and not found:
                 raise NotFound(f"no store has {name!r}", name=name)
+
+    def _is_kept(self, name: str) -> bool:
+        """Has a member that is read-only an object of that name?  If so, say it."""
+        found, raised = self._members.each(
+            self._members.rules.read_only,
+            lambda label: self._members.find(label, name),
+        )
+        store_errors(raised)  # one that is silent keeps what it has as well
+        keepers = sorted(label for label, entry in found.items() if entry)
+        is_told = kind_of(name) is not Kind.DEBTS  # those are not looked for there
+        for label in keepers if is_told else ():
+            with self._lock:
+                is_news = label not in self._keeping
+                self._keeping.add(label)
+            if is_news:
+                self._members.monitor.warn(
+                    f"{label} keeps what is deleted elsewhere, such as {name!r}: it "
+                    "is read_only",
+                    "It is listed and can be restored as long as that store is there.",
+                )
+        return bool(keepers)
 
     def _plan(self, name: str, size_bytes: int, mode: PutMode) -> WritePlan:
         rules = self._members.rules
         with self._lock:
-            plan = plan_write(rules, name, self._loads)
+            plan = _possible(plan_write(rules, name, self._loads), name)
             if rules.route_of(name).mode is Mode.MIRROR:
                 return plan
             # an empty object is one turn, too
@@ -87,14 +114,16 @@ class Writer:
         return replace(plan, targets=holders, copies=len(holders), need=len(holders))
 
     def _holders(self, name: str, plan: WritePlan, mode: PutMode) -> tuple[str, ...]:
-        """Members that have `name`, apart from those that the put asks anyway.
+        """Members that have `name`, apart from those that the put asks anyway, and
+        of a REPLACE from those that are read-only: they keep the old object.
 
         A silent member stops a REPLACE, as its old object would come back with
         it; it stops a CREATE only where the user wants any failure to do so.
         """
         route = self._members.rules.route_of(name)
         creates = mode is PutMode.CREATE
-        asked = [k for k in route.labels if not (creates and k == plan.targets[0])]
+        others = tuple(k for k in route.labels if k != plan.targets[0])
+        asked = others if creates else route.writing
         if not asked:
             return ()
         found, raised = self._members.each(
@@ -104,6 +133,20 @@ class Writer:
         if failed and not (creates and route.onfail is OnFail.CONTINUE):
             raise most_telling(failed)
         return tuple(label for label in asked if found.get(label))
+
+
+def _possible(plan: WritePlan, name: str) -> WritePlan:
+    """The plan, if there is a member that it may touch.
+
+    Raises:
+        Denied: There is none.
+    """
+    if not plan.targets:
+        raise Denied(
+            f"{name!r} can be put nowhere: each store that it belongs to is read_only",
+            hint="Leave read_only out of the options of one of them, or add a store.",
+        )
+    return plan
 
 
 class _Put:

@@ -106,7 +106,7 @@ def _cold(types: Sequence[Placement]) -> Iterator[str]:
     """What every command reads, and may have to wait for."""
     groups = _grouped(row for row in types if row.kinds[0] in HOT_KINDS and row.thaws)
     for route, rows in groups.items():
-        if len(rows[0].thaws) == len(route.labels) or route.mode is Mode.STRIPE:
+        if {*route.writing} <= {*rows[0].thaws} or route.mode is Mode.STRIPE:
             yield (
                 f"{_named(rows)}: every command reads it, and it can lie on "
                 f"{_and(rows[0].thaws)} alone, where it must be thawed first"
@@ -145,10 +145,10 @@ def _single(types: Sequence[Placement]) -> Iterator[str]:
     mirrored = [row for row in types if row.route.copies > 1]
     if not mirrored:
         return
-    alone = [row for row in types if len(row.route.labels) == 1]
+    alone = [row for row in types if len(row.route.writing) == 1]
     for route, rows in _grouped(alone).items():
         yield (
-            f"{_named(rows)}: on {route.labels[0]} only, while {_named(mirrored)} "
+            f"{_named(rows)}: on {route.writing[0]} only, while {_named(mirrored)} "
             "is mirrored"
         )
 
@@ -160,7 +160,7 @@ def _one_place(
     for row in types:
         if row.route.copies < 2:
             continue
-        for one, two in combinations(row.route.labels, 2):
+        for one, two in combinations(row.route.writing, 2):
             same = places.get(one)
             if same and same == places.get(two) and frozenset((one, two)) not in told:
                 told.add(frozenset((one, two)))
@@ -170,7 +170,7 @@ def _one_place(
 def _unreached(rules: Rules, rows: Sequence[Placement]) -> Iterator[str]:
     reached = {label for row in rows for label in row.route.labels}
     for label in rules.labels:
-        if label not in reached:
+        if label not in reached | rules.read_only:
             yield f"{label}: no type of object goes there"
 
 

@@ -50,13 +50,25 @@ class MemberConfig:
             self.label.removesuffix(f"/{self.subpath}") if self.subpath else self.label
         )
 
+    @property
+    def read_only(self) -> bool:
+        """Does its `options` say so?"""
+        return bool(self.options.get("read_only"))
+
     def below(self, subpath: str) -> "MemberConfig":
         """The same store, where only what lies in a folder of it is seen."""
         label = f"{self.label}/{subpath}" if subpath else self.label
         return replace(self, label=label, subpath=subpath)
 
     def as_rule(self) -> Member:
-        return Member(self.label, self.prefixes, self.tier, self.weight, self.cost)
+        return Member(
+            self.label,
+            self.prefixes,
+            self.tier,
+            self.weight,
+            self.cost,
+            self.read_only,
+        )
 
 
 EnvDocument = TypedDict(

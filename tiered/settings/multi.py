@@ -15,6 +15,7 @@ from typing import TypedDict, TypeVar, cast
 
 from tiered.archive.kinds import NATIVE_SAMPLES, SAMPLES, Kind
 from tiered.errors import ConfigError
+from tiered.router.plan import every_route
 from tiered.router.route import Mode, OnFail, Route
 from tiered.router.rules import Rules, Tier
 from tiered.settings.document import read_document
@@ -91,7 +92,31 @@ def read_multi(path: Path, query: Sequence[tuple[str, str]] = ()) -> MultiConfig
     else:
         config = _read_router(path, cast(_RouterDocument, document), asked)
     _check_hot_names(config)
+    if not all(member.read_only for member in config.members):
+        check_writable(config)
     return config
+
+
+def check_writable(config: MultiConfig) -> None:
+    """Is there a store for whatever a backup writes?
+
+    A config of which every store is read-only is one to read from; of another one
+    backups are expected, and would fail at their last object.
+
+    Raises:
+        ConfigError: All stores of a route are read-only.
+    """
+    for route in every_route(config.rules):
+        if not route.writing:
+            of = f"route {route.name!r}" if route.name else "some names"
+            are = "is" if len(route.labels) == 1 else "are"
+            raise ConfigError(
+                f"{config.path}: no store of {of} can be written: "
+                f"{' and '.join(route.labels)} {are} read_only",
+                hint="Add a store there, or leave read_only out of the options of one. "
+                "To read and no more, a config will do in which every store is "
+                "read_only.",
+            )
 
 
 def _read_list(
@@ -176,7 +201,8 @@ def _check_hot_names(config: MultiConfig) -> None:
 
 def _check_readable(config: MultiConfig, kind: Kind, route: Route) -> None:
     member = config.rules.member
-    if kind in HOT_KINDS and all(member(x).tier is Tier.COLD for x in route.labels):
+    labels = route.writing or route.labels
+    if kind in HOT_KINDS and all(member(x).tier is Tier.COLD for x in labels):
         where = f" (route {route.name!r})" if route.name else ""
         raise ConfigError(
             f"{config.path}: each {kind.value} would go to a store of tier 'cold' only"

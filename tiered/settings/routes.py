@@ -85,7 +85,7 @@ def read_routing(
         at = f"{path}: routes[{i}]"
         for j, name in enumerate(document["stores"]):
             _check_known(f"{at}.stores[{j}]", name, by_name)
-        route = _route(at, i, document, defaults)
+        route = _route(at, i, document, defaults, by_name)
         if route.match == Match() and i + 1 < len(documents):
             raise ConfigError(
                 f"{at}.match: it matches every name, so nobody asks the next route",
@@ -115,13 +115,20 @@ def read_routing(
     return Routing(members, tuple(routes))
 
 
-def _route(at: str, i: int, document: RouteDocument, defaults: Defaults) -> Route:
+def _route(
+    at: str,
+    i: int,
+    document: RouteDocument,
+    defaults: Defaults,
+    stores: Mapping[str, MemberConfig],
+) -> Route:
     onfail = OnFail(document["onfail"]) if "onfail" in document else defaults.onfail
     mode = _mode(at, document, defaults)
     subpath = _subpath(at, document)
     for j, name in enumerate(document.get("read_order", [])):
         _check_known(f"{at}.read_order[{j}]", name, document["stores"], "of this route")
     match = document["match"]
+    fixed = [name for name in document["stores"] if stores[name].read_only]
     if "write_quorum" in document and mode is Mode.STRIPE:
         raise ConfigError(
             f"{at}.write_quorum: with mode stripe there is one copy of each object",
@@ -141,6 +148,7 @@ def _route(at: str, i: int, document: RouteDocument, defaults: Defaults) -> Rout
             onfail=onfail,
             quorum=_quorum(mode, document.get("write_quorum", defaults.quorum)),
             read_order=_labels(document.get("read_order", []), subpath),
+            read_only=frozenset(_labels(fixed, subpath)),
         ),
     )
 
@@ -165,12 +173,13 @@ def checked_quorum(at: str, route: Route) -> Route:
         ConfigError: They cannot, or two keys contradict each other.
     """
     quorum = route.quorum
-    if quorum is not None and quorum > len(route.labels):
-        stores = (
-            "one store" if len(route.labels) == 1 else f"{len(route.labels)} stores"
-        )
+    # with none at all it is not the quorum that is wrong
+    if quorum is not None and quorum > len(route.writing or route.labels):
+        count = len(route.writing or route.labels)
+        stores = "one store" if count == 1 else f"{count} stores"
+        only = " that is not read_only" if route.writing and route.read_only else ""
         raise ConfigError(
-            f"{at}: write_quorum is {quorum}, and there is no more than {stores}",
+            f"{at}: write_quorum is {quorum}, and there is no more than {stores}{only}",
             hint="Each copy needs a store of its own; a route may have its own quorum.",
         )
     if quorum is not None and route.onfail is OnFail.ABORT and quorum < route.copies:
@@ -208,6 +217,7 @@ def _by_tier(
             mode=mode or Mode.STRIPE,
             onfail=defaults.onfail,
             quorum=_quorum(mode or Mode.STRIPE, defaults.quorum),
+            read_only=frozenset(s.label for s in stores if s.read_only) & {*labels},
         )
         yield checked_quorum(f"{path}: names that no route matches", route)
 

@@ -8,10 +8,8 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 
 from tiered.archive.kinds import Kind, kind_of
-from tiered.store import Entry, Homes
+from tiered.store import Entry, Homes, Listings
 
-Listings = Mapping[str, Sequence[Entry]]
-"""What each member that answered lists, sorted by name, by label."""
 Suspects = Mapping[str, frozenset[str]]
 """Names, and the members whose copy is known to be damaged."""
 
@@ -45,6 +43,11 @@ class Finding:
     def lost(self) -> bool:
         """Is every copy known to be damaged?"""
         return not self.good
+
+    def stays(self, read_only: frozenset[str]) -> bool:
+        """Is all that is wrong on members that are left as they are?"""
+        is_clear = not (self.missing or self.unclear)
+        return is_clear and read_only.issuperset(self.different)
 
 
 def is_compared(name: str) -> bool:

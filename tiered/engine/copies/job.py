@@ -6,7 +6,6 @@ for nothing is locked, so a backup can be made meanwhile; the next round looks a
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 
 from tiered.cold.run import ask_for, thaw_and_wait
 from tiered.engine.context import Context
@@ -75,11 +74,12 @@ def look_at(context: Context, job: Job) -> Prospect:
     listings, silent = list_members(group, context.monitor, new=job.new)
     if job.only is not None and job.only in silent:
         raise silent[job.only]
-    debts = group.debts(chain.from_iterable(listings.values()))
+    debts = group.debts(listings)
     comparison = compare_listed(
         group, context.monitor, listings, silent, debts, without=job.without
     )
-    scope = scope_of(context, comparison)
+    brings_back = job.only is not None or job.without in group.read_only
+    scope = scope_of(context, comparison, brings_back=brings_back)
     frosts = read_frosts(group, scope.findings)
     plan = plan_repair(
         scope.findings,
@@ -87,6 +87,7 @@ def look_at(context: Context, job: Job) -> Prospect:
         frosts,
         frozenset(listings),
         members=frozenset(group.members),
+        read_only=group.read_only,
         kept=scope.names | unseen(comparison, debts),
         only=job.only,
         loads={label: sum(e.size for e in found) for label, found in listings.items()},

@@ -10,7 +10,7 @@ def check_leaving(group: Group, label: str) -> None:
 
     Raises:
         ConfigError: It is the only one; or the only hot one, so that what every
-            command reads would go to cold storage.
+            command reads would go to cold storage; or the only one to write to.
     """
     if len(group.members) == 1:
         raise ConfigError(
@@ -25,6 +25,12 @@ def check_leaving(group: Group, label: str) -> None:
                 f"{label} is the only store of one of the config's routes",
                 hint="Give that route another store, and run `tiered add-store` first.",
             ) from None
+        if not homes.labels:
+            raise ConfigError(
+                f"without {label} no store for {kind_of(name).value}s can be written",
+                hint="Add another store to the config, or leave read_only out of the "
+                "options of one of them.",
+            )
         if kind_of(name).is_cold or label not in group.homes(name).labels:
             continue
         if all(group.members[k].extras.thaw for k in homes.labels):

@@ -30,6 +30,8 @@ class Comparison:
     silent: Mapping[str, StoreError]
     """Members that did not answer."""
     findings: tuple[Finding, ...]
+    read_only: frozenset[str]
+    """Members that are left as they are, whatever was found there."""
 
     @property
     def holdings(self) -> Mapping[str, Holding]:
@@ -37,7 +39,10 @@ class Comparison:
 
     @property
     def debt_objects(self) -> tuple[Entry, ...]:
-        return debt_objects(self.listings)
+        listings = self.listings.items()
+        return debt_objects(
+            {k: found for k, found in listings if k not in self.read_only}
+        )
 
 
 def group_of(context: Context) -> Group:
@@ -109,7 +114,12 @@ def compare_listed(
         monitor.progress(Progress("compare", seen, max(seen, total), "objects"))
 
     findings = tuple(compare(listings, homes, _suspects(debts), tell))
-    return Comparison(listings=listings, silent=silent, findings=findings)
+    return Comparison(
+        listings=listings,
+        silent=silent,
+        findings=findings,
+        read_only=group.read_only,
+    )
 
 
 def read_frosts(

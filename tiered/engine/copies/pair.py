@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from tiered.errors import ConfigError
-from tiered.store import Debt, Entry, Group, Homes, Store
+from tiered.store import Debt, Group, Homes, Listings, Store
 
 
 class Pair:
@@ -26,6 +26,10 @@ class Pair:
         """Label of the target."""
         self.members: Mapping[str, Store] = {**sources, target.label: target}
 
+    @property
+    def read_only(self) -> frozenset[str]:
+        return self._group.read_only if self._group else frozenset()
+
     def homes(self, name: str, without: str | None = None) -> Homes:
         return Homes(labels=(self.target,), copies=1)
 
@@ -37,7 +41,7 @@ class Pair:
         if self._group:
             self._group.owe(debt for debt in debts if debt.label != self.target)
 
-    def debts(self, listed: Iterable[Entry] | None = None) -> tuple[Debt, ...]:
+    def debts(self, listed: Listings | None = None) -> tuple[Debt, ...]:
         return self._group.debts(listed) if self._group else ()
 
     def settle(self, paid: Iterable[Debt]) -> None:

@@ -47,7 +47,7 @@ class Transfer:
         """The same, but for some of its targets."""
         barred = frozenset(labels)
         targets = tuple(label for label in self.targets if label not in barred)
-        return replace(self, targets=targets, barred=barred)
+        return replace(self, targets=targets, barred=self.barred | barred)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,8 @@ class RepairPlan:
     lost: tuple[Finding, ...]
     """Every copy was found damaged.  What can be read is read again, in case that
     somebody brought a good one."""
+    left: Mapping[str, tuple[str, ...]]
+    """Member that is read-only -> names whose copy there differs, and stays."""
 
     @property
     def size_bytes(self) -> int:
@@ -86,6 +88,7 @@ def plan_repair(
     answered: frozenset[str],
     *,
     members: frozenset[str] | None = None,
+    read_only: frozenset[str] = frozenset(),
     kept: frozenset[str] = frozenset(),
     only: str | None = None,
     loads: Mapping[str, int] = _NOTHING,
@@ -101,11 +104,13 @@ def plan_repair(
         answered: Members whose listing the findings are made from.
         members: All there are; debts of others end, too.  None: `answered`, and
             whoever owes.
+        read_only: Members that are left as they are; their debts end.
         kept: Names whose debts stay whatever the findings say.
         only: A member to make copies on; None: all.
         loads: Bytes that each member has: where not all members of a route get a
             copy, the one with the least gets it.
     """
+    findings = tuple(findings)
     transfers, sealed, lost = [], [], []
     needed: set[tuple[str, str]] = set()
     wanting = set(kept)
@@ -115,7 +120,7 @@ def plan_repair(
         wanting.add(finding.name)
         if finding.lost:
             lost.append(finding)
-        transfer = _transfer(finding, frosts, filled, only)
+        transfer = _transfer(finding, frosts, filled, only, read_only)
         if transfer is None:
             continue
         if not _rank(transfer.name, frosts, transfer.sources[0]):
@@ -128,6 +133,8 @@ def plan_repair(
             return False
         if members is not None and debt.label not in members:
             return debt.name not in wanting
+        if debt.label in read_only:
+            return True
         return debt.label in answered and (debt.name, debt.label) not in needed
 
     return RepairPlan(
@@ -135,27 +142,43 @@ def plan_repair(
         sealed=tuple(sealed),
         paid=tuple(filter(is_paid, debts)),
         lost=tuple(lost),
+        left=_left(findings, read_only),
     )
 
 
+def _left(
+    findings: Iterable[Finding], read_only: frozenset[str]
+) -> Mapping[str, tuple[str, ...]]:
+    left = defaultdict(list)
+    for finding in findings:
+        for label in sorted(read_only.intersection(finding.different)):
+            left[label].append(finding.name)
+    return {label: tuple(names) for label, names in left.items()}
+
+
 def _transfer(
-    finding: Finding, frosts: Frosts, loads: Counter[str], only: str | None
+    finding: Finding,
+    frosts: Frosts,
+    loads: Counter[str],
+    only: str | None,
+    read_only: frozenset[str],
 ) -> Transfer | None:
     holders = (*finding.good, *finding.different)
     contested = finding.unclear or finding.lost
     by_load = sorted(finding.missing, key=loads.__getitem__)
     new = [k for k in by_load[: finding.lacking] if only in (None, k)]
     doubtful = holders if contested else finding.different
-    wrong = [k for k in doubtful if only in (None, k)]
+    wrong = [k for k in doubtful if only in (None, k) and k not in read_only]
     if not new and not wrong:
         return None
     for label in new:
         loads[label] += max(finding.size_bytes, 1)
 
-    def rank(label: str) -> tuple[bool, bool, int]:
+    def rank(label: str) -> tuple[bool, bool, int, bool]:
         is_last = label in finding.damaged
         is_late = not contested and label not in finding.good
-        return is_last, is_late, _rank(finding.name, frosts, label)
+        frost = _rank(finding.name, frosts, label)
+        return is_last, is_late, frost, label in read_only  # which refuses to thaw
 
     return Transfer(
         name=finding.name,
@@ -166,6 +189,7 @@ def _transfer(
         damaged=frozenset(finding.damaged),
         contested=contested,
         only=only,
+        barred=read_only,
     )
 
 

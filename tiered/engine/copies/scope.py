@@ -2,7 +2,8 @@
 
 A set without a manifest is being written, perhaps by another machine, which would
 not get the names that a repair takes; or it was interrupted, and `cleanup` deletes
-it.  One that this machine began to delete must not come back.
+it.  One that this machine began to delete must not come back; nor one that was
+deleted wherever anything can be deleted, and lies on read-only members alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,8 @@ class Scope:
     """Of sets that are not whole, or that this machine is at: left as they are."""
     sets: frozenset[SetId]
     """Those sets."""
+    alone: frozenset[SetId]
+    """Sets that lie on read-only members alone: left as they are, too."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -33,13 +36,19 @@ class Scope:
         return frozenset(finding.name for finding in self.held)
 
 
-def scope_of(context: Context, comparison: Comparison) -> Scope:
+def scope_of(
+    context: Context, comparison: Comparison, *, brings_back: bool = False
+) -> Scope:
     """Sort out what a comparison found.
 
     Names of archives with other prefixes are not told apart.
+
+    Args:
+        brings_back: Are sets that read-only members alone have to be copied?
     """
     namer, own = context.namer, frozenset(context.cache.journal())
     whole = _whole_sets(namer, comparison.listings) if comparison.findings else set()
+    alone = set() if brings_back else _sets_alone(namer, comparison)
     findings: list[Finding] = []
     held: list[Finding] = []
     sets: set[SetId] = set()
@@ -48,9 +57,16 @@ def scope_of(context: Context, comparison: Comparison) -> Scope:
         if parsed and (parsed.set_id not in whole or str(parsed.set_id) in own):
             held.append(finding)
             sets.add(parsed.set_id)
+        elif parsed and parsed.set_id in alone:
+            continue
         else:
             findings.append(finding)
-    return Scope(findings=tuple(findings), held=tuple(held), sets=frozenset(sets))
+    return Scope(
+        findings=tuple(findings),
+        held=tuple(held),
+        sets=frozenset(sets),
+        alone=frozenset(alone & whole) - sets,
+    )
 
 
 def unseen(comparison: Comparison, debts: Iterable[Debt]) -> frozenset[str]:
@@ -61,6 +77,20 @@ def unseen(comparison: Comparison, debts: Iterable[Debt]) -> frozenset[str]:
     for entries in comparison.listings.values():
         names -= {entry.name for entry in entries if entry.name in names}
     return frozenset(names)
+
+
+def _sets_alone(namer: Namer, comparison: Comparison) -> set[SetId]:
+    """Those of which no other member lists anything; none while one is silent."""
+    read_only = comparison.read_only
+    copies = (f for f in comparison.findings if {*f.good, *f.different} <= read_only)
+    found = {p.set_id for f in copies if (p := namer.parse(f.name))}
+    if not found or not read_only.issuperset(comparison.silent):
+        return set()
+    for label in comparison.listings.keys() - read_only:
+        for entry in comparison.listings[label]:
+            if parsed := namer.parse(entry.name):
+                found.discard(parsed.set_id)
+    return found
 
 
 def _whole_sets(namer: Namer, listings: Mapping[str, Sequence[Entry]]) -> set[SetId]:
