@@ -203,6 +203,7 @@ def test_interrupted_by_hand(
     lines = err.splitlines()
     assert lines[0] == "tiered: error: interrupted"
     assert lines[1].startswith("tiered: hint: ")
+    assert "cleanup --force" in lines[1]
     assert lines[2:] == ["tiered: see docs/errors/interrupted.md (exit status 130)"]
     assert list(machine.tmp.iterdir()) == []
     assert not any(name.endswith(RESERVED_END) for name in machine.objects())

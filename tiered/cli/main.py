@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tiered.cli.output import DEBUG, Terminal, show_lines
 from tiered.clock import SystemClock
-from tiered.errors import Interrupted, TieredError, UsageError
+from tiered.errors import TieredError, UsageError
 
 if TYPE_CHECKING:
     from tiered.cli.parser import CommandLine
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit status."""
     terminal = Terminal(sys.stderr, SystemClock(), 3, progress=False)
     verbosity = 3
+    line: CommandLine | None = None
     try:
         if shown := _show_help(arguments):
             return shown - 1
@@ -49,10 +50,9 @@ def main(arguments: Sequence[str]) -> int:
         terminal.error(e)
         return e.exit_status
     except KeyboardInterrupt:
-        stop = Interrupted(
-            "interrupted",
-            hint="Run the same command again; what was asked to thaw goes on thawing.",
-        )
+        from tiered.cli.interruption import interrupted
+
+        stop = interrupted(line)
         terminal.error(stop)
         return stop.exit_status
     except BrokenPipeError:
