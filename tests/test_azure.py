@@ -12,6 +12,7 @@ from azure.storage.blob import ContainerClient
 from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import variables
 from tests.store_servers import Azure
+from tests.stores import put, read
 from tiered.backends import azure as azure_module
 from tiered.backends.azure import azure_store
 from tiered.backends.azure.access import account_of, read_place
@@ -26,8 +27,7 @@ from tiered.errors import (
     TieredError,
     Unavailable,
 )
-from tiered.store import PutMode, Warmth
-from tiered.testing.sources import BytesSource
+from tiered.store import Warmth
 from tiered.url import parse_url
 
 DATA = bytes(i % 251 for i in range(20_000_000))
@@ -53,15 +53,6 @@ def opened(
         if not container:
             store.create()
         yield store
-
-
-def put(store: AzureStore, name: str, data: bytes = b"x") -> None:
-    store.put(name, BytesSource(data), PutMode.CREATE)
-
-
-def read(store: AzureStore, name: str) -> bytes:
-    with store.get(name) as stream:
-        return stream.read()
 
 
 # ---- accounts --------------------------------------------------------------------

@@ -13,11 +13,11 @@ from b2sdk.v3.exception import UnknownError
 from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import b2_variables, variables
 from tests.cloud_servers import B2
+from tests.stores import assert_a_backup_comes_back, read
 from tiered.backends import b2 as b2_module
 from tiered.backends.b2 import b2_store, failures
 from tiered.backends.b2.access import read_access
 from tiered.backends.b2.store import B2Store
-from tiered.cli.main import main
 from tiered.errors import (
     AlreadyExists,
     ConfigError,
@@ -66,11 +66,6 @@ def opened(
 def put(store: B2Store, name: str, data: bytes = b"x", *, again: bool = False) -> None:
     mode = PutMode.REPLACE if again else PutMode.CREATE
     store.put(name, BytesSource(data), mode)
-
-
-def read(store: B2Store, name: str) -> bytes:
-    with store.get(name) as stream:
-        return stream.read()
 
 
 def api(server: B2) -> Any:  # the SDK ships no types
@@ -346,11 +341,5 @@ def test_a_backup_by_the_url_of_duplicity(
     b2: B2, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("B2_ENVIRONMENT", b2.url)
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir()
-    (source / "file").write_bytes(DATA)
     url = f"b2://{b2.key_id}:{b2.key}@{b2.new_name()}/folder/"
-    common = ["--no-encryption", "-v0", f"--archive-dir={tmp_path / 'cache'}"]
-    assert main(["full", str(source), url, *common]) == 0
-    assert main(["restore", url, str(target), *common]) == 0
-    assert (target / "file").read_bytes() == DATA
+    assert_a_backup_comes_back(url, tmp_path, DATA)

@@ -11,12 +11,12 @@ from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import variables
 from tests.crash.test_disk_full import tiny_disk
 from tests.store_servers import Folder
+from tests.stores import assert_a_backup_comes_back, put, read
 from tiered.backends.ftp import failures, ftp_store
 from tiered.backends.ftp.access import Tls, read_access
 from tiered.backends.ftp.connection import Connections
 from tiered.backends.ftp.listing import Row, of_unix
 from tiered.backends.ftp.store import FtpStore
-from tiered.cli.main import main
 from tiered.errors import (
     ConfigError,
     Denied,
@@ -28,7 +28,7 @@ from tiered.errors import (
 )
 from tiered.names import RESERVED_END
 from tiered.store import Entry, PutMode
-from tiered.testing.sources import BytesSource, TornSource
+from tiered.testing.sources import TornSource
 from tiered.url import parse_url
 
 DATA = bytes(i % 251 for i in range(9_000_000))
@@ -53,15 +53,6 @@ def opened(
     )
     with closing(store):
         yield store
-
-
-def put(store: FtpStore, name: str, data: bytes = b"x") -> None:
-    store.put(name, BytesSource(data), PutMode.CREATE)
-
-
-def read(store: FtpStore, name: str) -> bytes:
-    with store.get(name) as stream:
-        return stream.read()
 
 
 def files_in(server: Folder, folder: str) -> list[str]:
@@ -281,11 +272,4 @@ def test_a_backup_comes_back(
 ) -> None:
     monkeypatch.setenv("FTP_PASSWORD", ftps.password)
     url = f"ftps://{ftps.user}@127.0.0.1:{ftps.port}/{ftps.new_folder()}"
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir()
-    (source / "file").write_bytes(DATA)
-    more = [f"--ssl-cacert-file={certificate}", f"--archive-dir={tmp_path / 'cache'}"]
-    more += ["--no-encryption", "-v0"]
-    assert main(["full", str(source), url, *more]) == 0
-    assert main(["restore", url, str(target), *more]) == 0
-    assert (target / "file").read_bytes() == DATA
+    assert_a_backup_comes_back(url, tmp_path, DATA, f"--ssl-cacert-file={certificate}")

@@ -14,6 +14,7 @@ import requests
 from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import gs_variables, variables
 from tests.cloud_servers import Gs
+from tests.stores import put, read
 from tiered.backends import gs as gs_module
 from tiered.backends.gs import gs_store
 from tiered.backends.gs.access import read_key, read_place
@@ -59,15 +60,6 @@ def opened(
     )
     with closing(store):
         yield store
-
-
-def put(store: GsStore, name: str, data: bytes = b"x") -> None:
-    store.put(name, BytesSource(data), PutMode.CREATE)
-
-
-def read(store: GsStore, name: str) -> bytes:
-    with store.get(name) as stream:
-        return stream.read()
 
 
 def classes(server: Gs, bucket: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""What is special about S3: keys, parts, archive classes, broken lines."""
+"""What is special about S3: keys, parts, broken lines."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
@@ -8,15 +8,16 @@ import pytest
 
 from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import s3_keys
+from tests.s3_stores import ANY_KEYS, on_swift, opened
 from tests.scripted import Answer, scripted
 from tests.servers import Glacier, OpenStack
+from tests.stores import put, read
 from tiered.backends.s3 import client as client_module
 from tiered.backends.s3 import s3_store
 from tiered.backends.s3.access import Place, read_access
 from tiered.backends.s3.archive_class import OTHER
 from tiered.backends.s3.bucket import S3Settings
 from tiered.backends.s3.client import LazyClient
-from tiered.backends.s3.glacier import GlacierThaw
 from tiered.backends.s3.store import S3Store
 from tiered.errors import (
     AlreadyExists,
@@ -25,14 +26,12 @@ from tiered.errors import (
     Frozen,
     Full,
     MissingDependency,
-    NotFound,
     RateLimited,
     SourceError,
     StoreError,
     Unavailable,
 )
-from tiered.secret import Secret
-from tiered.store import Entry, Frost, PutMode, Thaw, Warmth
+from tiered.store import Entry, PutMode
 from tiered.testing.sources import BytesSource, TornSource
 from tiered.url import parse_url
 
@@ -40,46 +39,6 @@ DATA = bytes(i % 251 for i in range(3_000_000))
 BIG = DATA * 4
 """More than one part of the smallest size that S3 takes (5 MiB)."""
 PART_BYTES = 5 << 20
-COLD, THAWING, WARM = Frost(Warmth.COLD), Frost(Warmth.THAWING), Frost(Warmth.WARM)
-DAY_S = 86_400.0
-ANY_KEYS = s3_keys("access", "hush")
-
-
-@contextmanager
-def opened(
-    bucket: str,
-    endpoint: str,
-    env: Mapping[str, Secret] = ANY_KEYS,
-    storage_class: Callable[[str], str] | str = "STANDARD",
-    timeout_s: float = 30.0,
-) -> Iterator[S3Store]:
-    store = s3_store(
-        parse_url(f"s3:///{bucket}"),
-        env,
-        timeout_s=timeout_s,
-        endpoint=endpoint,
-        storage_class=storage_class,
-    )
-    with closing(store):
-        yield store
-
-
-@contextmanager
-def on_swift(openstack: OpenStack) -> Iterator[S3Store]:
-    """A store on a new bucket of Swift, which checks signatures."""
-    keys = s3_keys(openstack.s3_access, openstack.s3_secret)
-    bucket = openstack.make_container()
-    with opened(bucket, openstack.s3_url, keys) as store:
-        yield store
-
-
-def put(store: S3Store, name: str, data: bytes = b"x") -> None:
-    store.put(name, BytesSource(data), PutMode.CREATE)
-
-
-def read(store: S3Store, name: str) -> bytes:
-    with store.get(name) as stream:
-        return stream.read()
 
 
 class NoMd5(BytesSource):
@@ -230,83 +189,7 @@ def test_an_upload_that_tears_late_is_the_fault_of_the_source(
         assert store.list() == ()
 
 
-# ---- archive classes -----------------------------------------------------------
-
-
-def by_name(name: str) -> str:
-    return "DEEP_ARCHIVE" if name.startswith("vol") else "STANDARD"
-
-
-@contextmanager
-def archive(glacier: Glacier) -> Iterator[tuple[S3Store, Thaw]]:
-    """Volumes in Deep Archive, everything else online."""
-    with opened(glacier.make_bucket(), glacier.url, storage_class=by_name) as store:
-        for name in ("index", "vol1", "vol2"):
-            put(store, name, name.encode())
-        assert store.extras.thaw is not None
-        yield store, store.extras.thaw
-
-
-def test_only_objects_of_a_cold_class_are_cold(glacier: Glacier) -> None:
-    with archive(glacier) as (store, thaw):
-        assert thaw.frost(["index", "vol1"]) == {"index": WARM, "vol1": COLD}
-        assert read(store, "index") == b"index"
-        for call in (lambda: store.get("vol1"), lambda: store.get_range("vol1", 0, 1)):
-            with pytest.raises(Frozen, match="'vol1'"):
-                call()
-
-
-def test_a_thaw_takes_its_time_and_ends(glacier: Glacier) -> None:
-    with archive(glacier) as (store, thaw):
-        thaw.thaw(["index", "vol1"])
-        thaw.thaw(["vol1"])
-        assert thaw.frost(["vol1", "vol2"]) == {"vol1": THAWING, "vol2": COLD}
-        glacier.move_clock(DAY_S / 2)
-        assert thaw.frost(["vol1"]) == {"vol1": WARM}
-        thaw.thaw(["vol1"])
-        assert read(store, "vol1") == b"vol1"
-        assert store.get_range("vol1", 1, 2) == b"ol"
-        glacier.move_clock(8 * DAY_S)
-        assert thaw.frost(["vol1"]) == {"vol1": COLD}
-        with pytest.raises(Frozen):
-            store.get("vol1")
-
-
-def test_a_thaw_that_someone_else_has_begun_is_fine(glacier: Glacier) -> None:
-    """It begins between our listing and our request."""
-    with archive(glacier) as (store, thaw):
-
-        class Late(GlacierThaw):
-            def frost(self, names: Iterable[str]) -> Mapping[str, Frost]:
-                found = super().frost(names)
-                thaw.thaw(found)
-                return found
-
-        Late(store._bucket, store.label).thaw(["vol1"])
-        assert thaw.frost(["vol1"]) == {"vol1": THAWING}
-
-
-def test_frost_of_a_missing_name(glacier: Glacier) -> None:
-    with archive(glacier) as (_, thaw):
-        assert thaw.frost([]) == {}
-        with pytest.raises(NotFound, match="'vol3'"):
-            thaw.frost(["vol1", "vol3"])
-
-
-def test_a_hot_bucket_offers_no_thaw() -> None:
-    for storage_class in ("STANDARD", "STANDARD_IA", "GLACIER_IR"):
-        with opened("b", "http://127.0.0.1", storage_class=storage_class) as store:
-            assert store.extras.thaw is None
-
-
-def test_glacier_is_online_at_ovh() -> None:
-    url = parse_url("s3://s3.gra.io.cloud.ovh.net/b")
-    for storage_class, cold in (("GLACIER", False), ("DEEP_ARCHIVE", True)):
-        store = s3_store(url, ANY_KEYS, timeout_s=1.0, storage_class=storage_class)
-        assert (store.extras.thaw is not None) is cold
-
-
-# ---- broken lines and unkind answers ---------------------------------------------
+# ---- broken lines and unkind answers -----------------------------------------
 
 
 def test_a_download_that_is_cut_raises(

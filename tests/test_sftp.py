@@ -15,10 +15,10 @@ from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import variables
 from tests.crash.test_disk_full import tiny_disk
 from tests.store_servers import Ssh
+from tests.stores import assert_a_backup_comes_back, put, read
 from tiered import backends
 from tiered.backends.sftp import access, sftp_store
 from tiered.backends.sftp.store import SftpStore
-from tiered.cli.main import main
 from tiered.errors import (
     ConfigError,
     Denied,
@@ -48,15 +48,6 @@ def opened(
     store = sftp_store(url, env, timeout_s=timeout_s, ssh_options=server.options)
     with closing(store):
         yield store
-
-
-def put(store: SftpStore, name: str, data: bytes = b"x") -> None:
-    store.put(name, BytesSource(data), PutMode.CREATE)
-
-
-def read(store: SftpStore, name: str) -> bytes:
-    with store.get(name) as stream:
-        return stream.read()
 
 
 # ---- logins --------------------------------------------------------------------
@@ -365,11 +356,4 @@ def test_urls_that_are_refused(url: str) -> None:
 @pytest.mark.parametrize("scheme", ["sftp", "paramiko+scp"])
 def test_a_backup_comes_back(scheme: str, sshd: Ssh, tmp_path: Path) -> None:
     url = f"{scheme}://{sshd.user}@127.0.0.1:{sshd.port}/{sshd.new_folder()}"
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir()
-    (source / "file").write_bytes(DATA)
-    more = [f"--ssh-options={sshd.options}", f"--archive-dir={tmp_path / 'cache'}"]
-    more += ["--no-encryption", "-v0"]
-    assert main(["full", str(source), url, *more]) == 0
-    assert main(["restore", url, str(target), *more]) == 0
-    assert (target / "file").read_bytes() == DATA
+    assert_a_backup_comes_back(url, tmp_path, DATA, f"--ssh-options={sshd.options}")

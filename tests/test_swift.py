@@ -12,6 +12,7 @@ from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import keystone, variables
 from tests.scripted import Answer, scripted
 from tests.servers import OpenStack
+from tests.stores import put
 from tiered.backends import swift as package
 from tiered.backends.swift import swift_store
 from tiered.backends.swift.store import MAX_BYTES, SwiftStore
@@ -42,10 +43,6 @@ def opened(
     url = parse_url(f"swift://{container}")
     with closing(swift_store(url, env, timeout_s=timeout_s)) as store:
         yield store
-
-
-def put(store: SwiftStore, name: str, data: bytes = b"x") -> None:
-    store.put(name, BytesSource(data), PutMode.CREATE)
 
 
 # ---- places ----------------------------------------------------------------

@@ -13,6 +13,7 @@ from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import keystone, variables
 from tests.scripted import Answer, scripted
 from tests.servers import OpenStack
+from tests.stores import put
 from tiered.backends import swift as package
 from tiered.backends.swift import swift_store
 from tiered.backends.swift.store import SwiftStore
@@ -24,8 +25,6 @@ from tiered.errors import (
     Unavailable,
 )
 from tiered.secret import Secret
-from tiered.store import PutMode
-from tiered.testing.sources import BytesSource
 from tiered.url import parse_url
 
 DATA = bytes(i % 251 for i in range(3_000_000))
@@ -36,10 +35,6 @@ def opened(container: str, env: dict[str, Secret]) -> Iterator[SwiftStore]:
     url = parse_url(f"swift://{container}")
     with closing(swift_store(url, env, timeout_s=30.0)) as store:
         yield store
-
-
-def put(store: SwiftStore, name: str, data: bytes = b"x") -> None:
-    store.put(name, BytesSource(data), PutMode.CREATE)
 
 
 def test_a_wrong_password_is_denied_and_not_shown(openstack: OpenStack) -> None:

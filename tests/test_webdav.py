@@ -11,11 +11,11 @@ from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.accounts import variables
 from tests.scripted import Answer, scripted
 from tests.store_servers import Folder
+from tests.stores import assert_a_backup_comes_back, put, read
 from tiered.backends import webdav as webdav_module
 from tiered.backends.webdav import webdav_store
 from tiered.backends.webdav.access import read_access
 from tiered.backends.webdav.store import WebdavStore
-from tiered.cli.main import main
 from tiered.errors import (
     AlreadyExists,
     ConfigError,
@@ -47,15 +47,6 @@ def opened(
     file = str(authorities) if authorities and authorities.exists() else None
     with closing(webdav_store(url, env, timeout_s=5.0, authorities=file)) as store:
         yield store
-
-
-def put(store: WebdavStore, name: str, data: bytes = b"x") -> None:
-    store.put(name, BytesSource(data), PutMode.CREATE)
-
-
-def read(store: WebdavStore, name: str) -> bytes:
-    with store.get(name) as stream:
-        return stream.read()
 
 
 # ---- another server than that of the contract suite ------------------------------
@@ -292,11 +283,4 @@ def test_a_backup_comes_back(
     monkeypatch.setenv("BACKEND_PASSWORD", webdavs.password)
     folder = webdavs.new_folder()
     url = f"webdavs://{webdavs.user}@127.0.0.1:{webdavs.port}/{folder}"
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir()
-    (source / "file").write_bytes(DATA)
-    more = [f"--ssl-cacert-file={certificate}", f"--archive-dir={tmp_path / 'cache'}"]
-    more += ["--no-encryption", "-v0"]
-    assert main(["full", str(source), url, *more]) == 0
-    assert main(["restore", url, str(target), *more]) == 0
-    assert (target / "file").read_bytes() == DATA
+    assert_a_backup_comes_back(url, tmp_path, DATA, f"--ssl-cacert-file={certificate}")
