@@ -93,6 +93,13 @@ class Envelope(Protocol):
             PassphraseError: For whom to seal is not known.
         """
 
+    def unlock(self) -> None:
+        """Have the keys at hand: what opening raises then is about the object.
+
+        Raises:
+            TieredError: They cannot be had, for whatever reason.
+        """
+
     def open_stream(self, source: BinaryIO, name: str) -> Reader:
         """The payload of a whole object, checked on the way.
 
@@ -138,6 +145,9 @@ class PlainEnvelope:
     def begin(self, target: Target) -> SealedWriter:
         return _PlainWriter(target)
 
+    def unlock(self) -> None:
+        """There is no key."""
+
     def open_stream(self, source: BinaryIO, name: str) -> Reader:
         return source
 
@@ -173,6 +183,9 @@ class AgeEnvelope:
         from tiered.codec.age import Encryptor
 
         return Encryptor(self._recipients.get(), target, self._random_bytes)
+
+    def unlock(self) -> None:
+        self._identities.get()
 
     def open_stream(self, source: BinaryIO, name: str) -> Reader:
         from tiered.codec.age import Decryptor

@@ -59,19 +59,27 @@ class Decoding:
         is_manifest = parsed.kind is Kind.MANIFEST
         if not is_manifest and (is_native or parsed.kind is not Kind.SIGNATURE):
             return Verdict.UNKNOWN
+        if is_native and not self._unlock(parsed):
+            return Verdict.UNKNOWN
         file.seek(0)
         try:
             if is_native:
                 self._read_native(parsed, file)
             else:
                 self._read_duplicity(parsed, file)
-        except ArchiveDamaged as e:
-            # of another object, that is, of a key: without it nothing can be told
-            is_of_key = is_native and not _names(str(e), parsed)
-            return Verdict.UNKNOWN if is_of_key else Verdict.WRONG
+        except ArchiveDamaged:
+            return Verdict.WRONG
         except TieredError:
             return Verdict.UNKNOWN
         return Verdict.RIGHT
+
+    def _unlock(self, name: ObjectName) -> bool:
+        """Before the object is opened, so that a damaged key is not held against it."""
+        try:
+            self._context.envelope_for(name.suffix).unlock()
+        except TieredError:
+            return False
+        return True
 
     def _read_native(self, name: ObjectName, file: BinaryIO) -> None:
         from tiered.archive.set_manifest import MAX_MANIFEST_BYTES, parse_set_manifest
@@ -105,11 +113,6 @@ class Decoding:
     def _collection(self) -> Collection:
         every = {e.name: e for found in self._listings.values() for e in found}
         return collect(every.values(), self._context.namer)
-
-
-def _names(message: str, name: ObjectName) -> bool:
-    """Is it about this object?  Errors of envelopes and parsers say so."""
-    return name.name in message or str(name.set_id) in message
 
 
 def _exhaust(rows: Iterable[object]) -> None:
