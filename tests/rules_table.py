@@ -139,7 +139,7 @@ class Writer:
                     self.cells[store, check] = cell
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        from tests.test_store_contract import STORES
+        from tests.store_cases import STORES
 
         cells = {**read_page(), **self.cells}  # a run of some stores adds to the others
         try:

@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -224,6 +224,21 @@ def _me() -> str:
     return getpass.getuser()
 
 
+# ---- servers of our own ------------------------------------------------------
+
+
+@contextmanager
+def _node(kind: str, folder: Path, user: str, *more: str) -> Iterator[Folder]:
+    """A server of `contrib/servers`, with a folder in `folder`."""
+    (folder / "data").mkdir()
+    port = free_port()
+    found = Folder(port=port, data=folder / "data", user=user, password="se cret")
+    options = [f"--port={port}", f"--data={found.data}", *more]
+    with server(Path(sys.executable), kind, options, folder / "log") as running:
+        _await_open(running, port)
+        yield found
+
+
 # ---- WebDAV --------------------------------------------------------------------
 
 
@@ -238,6 +253,10 @@ def rclone_webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
     command += [f"--user={found.user}", f"--pass={found.password}"]
     with program(command, folder / "log", port):
         yield found
+
+
+def _webdav(folder: Path, login: str, *more: str) -> AbstractContextManager[Folder]:
+    return _node("webdav_node", folder, login, f"--login={login}", *more)
 
 
 @pytest.fixture(scope="session")
@@ -261,18 +280,6 @@ def webdavs(
     """The same, basic login, behind TLS."""
     folder = tmp_path_factory.mktemp("webdavs")
     with _webdav(folder, "basic", f"--certificate={certificate}") as found:
-        yield found
-
-
-@contextmanager
-def _webdav(folder: Path, login: str, *more: str) -> Iterator[Folder]:
-    (folder / "data").mkdir()
-    port = free_port()
-    found = Folder(port=port, data=folder / "data", user=login, password="se cret")
-    options = [f"--port={port}", f"--data={found.data}", f"--login={login}", *more]
-    log = folder / "log"
-    with server(Path(sys.executable), "webdav_node", options, log) as running:
-        _await_open(running, port)
         yield found
 
 
@@ -303,6 +310,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # ---- FTP -----------------------------------------------------------------------
+
+
+def _ftp(folder: Path, *more: str) -> AbstractContextManager[Folder]:
+    return _node("ftp_node", folder, "user", *more)
 
 
 @pytest.fixture(scope="session")
@@ -336,18 +347,6 @@ def ftps_implicit(
     """The same with TLS from the beginning; such servers usually have port 990."""
     folder = tmp_path_factory.mktemp("ftps-implicit")
     with _ftp(folder, f"--certificate={certificate}", "--implicit") as found:
-        yield found
-
-
-@contextmanager
-def _ftp(folder: Path, *more: str) -> Iterator[Folder]:
-    (folder / "data").mkdir()
-    port = free_port()
-    found = Folder(port=port, data=folder / "data", user="user", password="se cret")
-    options = [f"--port={port}", f"--data={found.data}", *more]
-    log = folder / "log"
-    with server(Path(sys.executable), "ftp_node", options, log) as running:
-        _await_open(running, port)
         yield found
 
 

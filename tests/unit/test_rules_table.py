@@ -11,7 +11,7 @@ from tests.rules_table import (
     read_page,
     render,
 )
-from tests.test_store_contract import STORES
+from tests.store_cases import STORES
 from tiered.testing.contract import ALL
 
 

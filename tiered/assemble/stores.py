@@ -238,36 +238,26 @@ def _gs_class(wanted: Wanted, options: Namespace) -> Callable[[str], str | None]
     return lambda name: of_volumes if kind_of(name) is Kind.ARCHIVE else "STANDARD"
 
 
+_SFTP = (
+    *("sftp", "paramiko+sftp", "pexpect+sftp", "lftp+sftp"),
+    *("scp", "paramiko+scp", "pexpect+scp"),
+)
+_FTP = ("ftp", "ftps", "ftpes", "lftp+ftp", "lftp+ftps", "lftp+ftpes", "ncftp+ftp")
+_WEBDAV = ("webdav", "webdavs", "http", "https", "lftp+webdav", "lftp+webdavs")
+"""duplicity names its program in a scheme; here that makes no difference."""
+
 _SCHEMES: dict[str, Callable[[Wanted, Namespace, Clock], Store]] = {
     "file": _open_file,
     "cold+file": _open_cold_file,
     "swift": _open_swift,
     "pca": _open_pca,
-    "s3": _open_s3,
-    "boto3+s3": _open_s3,
-    "sftp": _open_sftp,
-    "scp": _open_sftp,
-    "paramiko+sftp": _open_sftp,
-    "paramiko+scp": _open_sftp,
-    "pexpect+sftp": _open_sftp,
-    "pexpect+scp": _open_sftp,
-    "lftp+sftp": _open_sftp,
+    **dict.fromkeys(("s3", "boto3+s3"), _open_s3),
+    **dict.fromkeys(_SFTP, _open_sftp),
     "rsync": _open_rsync,
     "rclone": _open_rclone,
-    "ftp": _open_ftp,
-    "ftps": _open_ftp,
-    "ftpes": _open_ftp,
-    "lftp+ftp": _open_ftp,
-    "lftp+ftps": _open_ftp,
-    "lftp+ftpes": _open_ftp,
-    "ncftp+ftp": _open_ftp,
+    **dict.fromkeys(_FTP, _open_ftp),
     "azure": _open_azure,
     "gs": _open_gs,
     "b2": _open_b2,
-    "webdav": _open_webdav,
-    "webdavs": _open_webdav,
-    "http": _open_webdav,
-    "https": _open_webdav,
-    "lftp+webdav": _open_webdav,
-    "lftp+webdavs": _open_webdav,
+    **dict.fromkeys(_WEBDAV, _open_webdav),
 }

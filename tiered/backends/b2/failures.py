@@ -57,11 +57,7 @@ _KINDS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
 
 @contextmanager
 def as_ours(what: str) -> Iterator[None]:
-    """Run the body; foreign errors leave it as a TieredError.
-
-    Args:
-        what: Store, verb and object, for the message.
-    """
+    """Run the body of the task `what`; foreign errors leave it as a TieredError."""
     try:
         yield
     except b2.B2Error as e:

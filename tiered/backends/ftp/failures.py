@@ -35,11 +35,7 @@ _BY_REPLY: Final[dict[int, tuple[type[StoreError], str]]] = {
 
 @contextmanager
 def as_ours(what: str) -> Iterator[None]:
-    """Run the body; foreign errors leave it as a StoreError.
-
-    Args:
-        what: Store, verb and object, for the message.
-    """
+    """Run the body of the task `what`; foreign errors leave it as a StoreError."""
     try:
         yield
     except (ftplib.error_perm, ftplib.error_temp) as e:

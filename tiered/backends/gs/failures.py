@@ -57,11 +57,7 @@ _BY_STATUS: Final[dict[int, Kind]] = {
 
 @contextmanager
 def as_ours(what: str) -> Iterator[None]:
-    """Run the body; foreign errors leave it as a TieredError.
-
-    Args:
-        what: Store, verb and object, for the message.
-    """
+    """Run the body of the task `what`; foreign errors leave it as a TieredError."""
     try:
         yield
     except auth.RefreshError as e:

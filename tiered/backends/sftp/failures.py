@@ -64,11 +64,7 @@ _SAID: Final[dict[type[asyncssh.Error], str]] = {
 
 @contextmanager
 def as_ours(what: str) -> Iterator[None]:
-    """Run the body; foreign errors leave it as a StoreError.
-
-    Args:
-        what: Store, verb and object, for the message.
-    """
+    """Run the body of the task `what`; foreign errors leave it as a StoreError."""
     try:
         yield
     except asyncssh.Error as e:
