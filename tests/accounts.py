@@ -3,7 +3,8 @@
 import os
 
 from tests.cloud_servers import B2, Gs
-from tests.servers import OpenStack, interpreter
+from tests.server_process import interpreter
+from tests.servers import OpenStack
 from tiered.secret import Secret
 
 

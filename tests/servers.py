@@ -7,23 +7,18 @@ test: a suite that skips what it cannot run proves nothing.
 
 import fcntl
 import hashlib
-import http.client
-import itertools
 import json
 import math
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -33,20 +28,23 @@ from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity import v3
 
 from contrib.servers.fault_proxy import FaultProxy
+from tests.server_process import (
+    BUILD,
+    ROOT,
+    Server,
+    free_port,
+    interpreter,
+    port_of,
+    run_module,
+    server,
+)
 from tiered.clock import RehearsalClock
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-BUILD: Final = ROOT / "build"
 OBJECTS: Final = Path("/dev/shm")
 """Has room for the user xattrs of Swift's objects; a disk may not."""
-START_S: Final = 120.0
-STOP_S: Final = 10.0
-POLL_S: Final = 0.02
-PORTS: Final = range(15_000, 31_000)
-"""Below the ephemeral range: the system gives none of them to a client."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +98,11 @@ class OpenStack:
 
     @property
     def swift_port(self) -> int:
-        return _port(self.swift_url)
+        return port_of(self.swift_url)
 
     @property
     def auth_port(self) -> int:
-        return _port(self.auth_url)
+        return port_of(self.auth_url)
 
     def admin(self) -> Any:
         """A swiftclient Connection that neither retries nor waits."""
@@ -170,7 +168,7 @@ class Glacier:
 
     @property
     def port(self) -> int:
-        return _port(self.url)
+        return port_of(self.url)
 
     def move_clock(self, seconds: float) -> None:
         _move(self.clock_file, seconds)
@@ -240,57 +238,10 @@ def fault_proxy() -> Iterator[Callable[[int], FaultProxy]]:
         yield lambda port: stack.enter_context(FaultProxy(port))
 
 
-@dataclass(frozen=True)
-class Server:
-    """A process that was started by us and will be ended by us."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def await_answer(self, url: str) -> None:
-        """Return when the server answers HTTP, however unkindly."""
-        until_s = time.monotonic() + START_S
-        while not _answers(url):
-            if self.process.poll() is not None or time.monotonic() > until_s:
-                tail = self.log.read_text(errors="replace")[-2000:]
-                pytest.fail(f"no server came up at {url}; {self.log}:\n{tail}", False)
-            time.sleep(POLL_S)
-
-    def end(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-@contextmanager
-def server(
-    python: Path, module: str, options: list[str], log: Path
-) -> Iterator[Server]:
-    """Run `contrib.servers.<module>` until the end of the block."""
-    command = [*_run_module(python, module), *options, "--with-parent"]
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # Ctrl-C is for pytest, which then ends it
-        )
-    running = Server(process, log)
-    try:
-        yield running
-    finally:
-        running.end()
-
-
 def keystone_server(
     python: Path, state: Path, auth_url: str, swift_url: str
 ) -> AbstractContextManager[Server]:
-    options = ["serve", str(state), f"--port={_port(auth_url)}"]
+    options = ["serve", str(state), f"--port={port_of(auth_url)}"]
     options.append(f"--swift-url={swift_url}")
     return server(python, "keystone_node", options, state / "stderr.log")
 
@@ -307,7 +258,7 @@ def swift_server(
     options = [
         f"--state={state}",
         f"--objects={objects}",
-        f"--port={_port(swift_url)}",
+        f"--port={port_of(swift_url)}",
         f"--keystone={auth_url}",
         *more,
     ]
@@ -341,37 +292,11 @@ def keystone_template(python: Path) -> Path:
 def _prepare(python: Path, template: Path) -> None:
     part = template.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
-    command = [*_run_module(python, "keystone_node"), "prepare", str(part)]
+    command = [*run_module(python, "keystone_node"), "prepare", str(part)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:
         pytest.fail(f"Keystone cannot be prepared:\n{done.stderr[-2000:]}", False)
     part.rename(template)
-
-
-def _run_module(python: Path, module: str) -> list[str]:
-    """Warnings are for the authors of the servers."""
-    return [str(python), "-W", "ignore", "-m", f"contrib.servers.{module}"]
-
-
-def free_port() -> int:
-    """A port that nobody listens on, and no client gets by chance.
-
-    Workers start at places of their own, so that two do not choose the same
-    port before their servers listen.
-    """
-    for port in _ports:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("the ports never end")
-
-
-_ports: Final = (
-    PORTS[number % len(PORTS)] for number in itertools.count(os.getpid() * 64)
-)
 
 
 def s3_client(url: str, access: str, secret: str) -> "S3Client":
@@ -382,14 +307,6 @@ def s3_client(url: str, access: str, secret: str) -> "S3Client":
         aws_secret_access_key=secret,
         region_name="us-east-1",
     )
-
-
-def interpreter(environment: str) -> Path:
-    """Python of a virtual environment that `make test` installs."""
-    python = BUILD / environment / "bin" / "python"
-    if not python.exists():
-        pytest.fail(f"build/{environment} is missing: `make test` installs it", False)
-    return python
 
 
 @contextmanager
@@ -421,22 +338,5 @@ def _connection(auth_url: str, region: str) -> Iterator[Any]:
             yield connection
 
 
-def _answers(url: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", _port(url), timeout=START_S)
-    try:
-        connection.request("GET", urlsplit(url).path or "/")
-        return connection.getresponse().status < 500
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
 def _move(clock_file: Path, seconds: float) -> None:
     RehearsalClock(clock_file, speed=math.inf).sleep_s(seconds)
-
-
-def _port(url: str) -> int:
-    port = urlsplit(url).port
-    assert port is not None
-    return port

@@ -8,11 +8,8 @@ import ipaddress
 import math
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -27,7 +24,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.servers import BUILD, POLL_S, START_S, Server, free_port, interpreter, server
+from tests.server_process import (
+    BUILD,
+    await_open,
+    free_port,
+    interpreter,
+    program,
+    server,
+)
 from tiered.clock import RehearsalClock
 
 LOGIN: Final = "nobody"
@@ -114,37 +118,6 @@ def rclone_sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ssh]:
 def rclone(*words: str) -> list[str]:
     """A command line of rclone, without anybody's config."""
     return [str(interpreter("venv").with_name("rclone")), "--config=", *words]
-
-
-@contextmanager
-def program(command: list[str], log: Path, port: int) -> Iterator[Server]:
-    """Run it until the end of the block, which begins when `port` is open."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    running = Server(process, log)
-    try:
-        _await_open(running, port)
-        yield running
-    finally:
-        running.end()
-
-
-def _await_open(running: Server, port: int) -> None:
-    until_s = time.monotonic() + START_S
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if running.process.poll() is not None or time.monotonic() > until_s:
-            tail = running.log.read_text(errors="replace")[-2000:]
-            pytest.fail(f"no server came up on port {port}:\n{tail}", False)
-        time.sleep(POLL_S)
 
 
 # ---- OpenSSH -------------------------------------------------------------------
@@ -235,7 +208,7 @@ def _node(kind: str, folder: Path, user: str, *more: str) -> Iterator[Folder]:
     found = Folder(port=port, data=folder / "data", user=user, password="se cret")
     options = [f"--port={port}", f"--data={found.data}", *more]
     with server(Path(sys.executable), kind, options, folder / "log") as running:
-        _await_open(running, port)
+        await_open(running, port)
         yield found
 
 
@@ -392,5 +365,5 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
         program(command, state / "azurite.log", inner),
         server(python, "azure_archive", options, log) as running,
     ):
-        _await_open(running, found.port)
+        await_open(running, found.port)
         yield found

@@ -8,13 +8,8 @@ import pytest
 import swiftclient
 
 from contrib.pca.retrieval import Delays, Retrievals, State
-from tests.servers import (
-    OpenStack,
-    free_port,
-    interpreter,
-    objects_folder,
-    swift_server,
-)
+from tests.server_process import free_port, interpreter
+from tests.servers import OpenStack, objects_folder, swift_server
 from tiered.testing.clocks import JumpingClock
 
 DELAY_S = 14313

@@ -18,7 +18,8 @@ from keystoneauth1.identity import v3
 
 from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.conftest import fail_skipped
-from tests.servers import Glacier, OpenStack, free_port, s3_client
+from tests.server_process import free_port
+from tests.servers import Glacier, OpenStack, s3_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -12,7 +12,7 @@ import pytest
 
 from contrib.servers.fault_proxy import FaultProxy, Faults
 from tests.crash.machine import Machine, Result
-from tests.servers import free_port
+from tests.server_process import free_port
 from tests.store_servers import Folder
 from tiered.archive.debts import STEM, unpack_debts
 from tiered.backends.webdav.store import WebdavStore

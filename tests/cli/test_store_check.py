@@ -17,7 +17,8 @@ import pytest
 
 from tests.accounts import keystone
 from tests.crash.machine import PROGRAM, Result
-from tests.servers import OpenStack, free_port
+from tests.server_process import free_port
+from tests.servers import OpenStack
 from tests.store_servers import Azure, Ssh
 from tests.unit.broken_stores import CutsShort, OnePage, Overwrites
 from tiered.assemble.stores import open_backend, seals_volumes

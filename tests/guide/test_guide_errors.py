@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.guide.test_ovh_guide import PREFIXES, config
-from tests.servers import OpenStack, free_port
+from tests.server_process import free_port
+from tests.servers import OpenStack
 
 TIERED = Path(sys.executable).with_name("tiered")
 SECRETS = ("secret", "horse battery")
