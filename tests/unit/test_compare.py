@@ -16,7 +16,14 @@ from tiered.rsync import Kind, signature_of
 from tiered.rsync.commands import Command, Copy, Literal
 from tiered.rsync.compare import Change, compare
 from tiered.rsync.encoding import delta_layout, encode_delta
-from tiered.rsync.sums import Sums, join_sums, native_block_len, piece_sums
+from tiered.rsync.search import Finder
+from tiered.rsync.sums import (
+    KnownSums,
+    Sums,
+    join_sums,
+    native_block_len,
+    piece_sums,
+)
 
 MIB = 1 << 20
 OLD = Random(1).randbytes(4 * MIB + 12_345)
@@ -258,3 +265,11 @@ def test_sums_that_are_not_those_of_the_old_version(
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with (tmp_path / "new").open("wb") as file, pytest.raises(OSError, match="descr"):
         compare(file.fileno(), 10, OLD_SUMS, len(OLD))
+
+
+def test_a_few_short_gaps_are_not_looked_up_until_they_add_up() -> None:
+    finder = Finder(KnownSums(OLD_SUMS, len(OLD)), 512 * MIB)
+    assert finder.passes(MIB - 8192)
+    assert not finder.passes(8193)
+    assert finder.passes(8192)
+    assert not finder.passes(1)

@@ -16,10 +16,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from blake3 import blake3
-
 from tiered.rsync.ahead import SpansAhead
 from tiered.rsync.commands import Command
+from tiered.rsync.hashes import HashesBehind
 from tiered.rsync.match import Range, Span, match_span
 from tiered.rsync.outcome import CommandList, KnownEntries
 from tiered.rsync.pieces import Piece, PieceReader, Pieces
@@ -125,9 +124,8 @@ class _Comparison:
         self._commands = CommandList(most)
         self._known = KnownEntries(old, self._block_len)
         self._sums = SumsJoiner(self._block_len, make)
-        self._hash = blake3()
+        self._hashes = HashesBehind(pool, reader.give_back)
         self._hashed = 0
-        self._literal_hash: blake3 | None = None
         self._position = 0
         self._shift = 0
         self._missed = self._unsampled_until = 0
@@ -141,15 +139,18 @@ class _Comparison:
                 )
                 self._decide(pieces, span, same)
                 self._retire(pieces)
+            self._hashes.finish()
         finally:
             self._ahead.drop()
+            self._hashes.drop()
+        content, literals = self._hashes.digests()
         return Change(
             commands=tuple(self._commands.commands),
             size=self._reader.position,
-            hash=self._hash.digest(),
+            hash=content,
             sums=self._sums.done(),
             literal_bytes=self._commands.literal_bytes,
-            literal_hash=(self._literal_hash or self._hash).digest(),
+            literal_hash=literals,
         )
 
     def _read(self) -> bool:
@@ -180,10 +181,11 @@ class _Comparison:
 
     def _fill_gap(self, pieces: Pieces, start: int, end: int) -> None:
         """Between bytes that stayed where they were."""
-        if self._commands.full or end - start < self._finder.sample_bytes:
+        length, finder = end - start, self._finder
+        if self._commands.full or length < finder.sample_bytes or finder.passes(length):
             self._add_literal(pieces, start, end)
             return
-        found = self._finder.matches(pieces.view(start, end), start)
+        found = finder.matches(pieces.view(start, end), start)
         self._add_found(pieces, start, end, found)
 
     def _fill_last_gap(self, pieces: Pieces, span: Span, start: int) -> None:
@@ -243,23 +245,20 @@ class _Comparison:
         if self._commands.full:
             self._add_literal(pieces, match.start, match.end)
             return
-        if self._literal_hash is None:
-            # Up to here all is literal: the file's hash is that of the literals.
+        if self._hashes.all_new:
             self._hash_up_to(pieces, match.start)
-            self._literal_hash = self._hash.copy()
+            self._hashes.begin_literals()
         self._commands.copy(match.start - match.shift, match.end - match.start)
 
     def _add_literal(self, pieces: Pieces, start: int, end: int) -> None:
         if start == end:
             return
         self._commands.literal(start, end - start)
-        if self._literal_hash is not None:
-            for view in pieces.views(start, end):
-                self._literal_hash.update(view)
+        if not self._hashes.all_new:
+            self._hashes.add_literals(pieces.views(start, end))
 
     def _hash_up_to(self, pieces: Pieces, end: int) -> None:
-        for view in pieces.views(self._hashed, end):
-            self._hash.update(view)
+        self._hashes.add(pieces.views(self._hashed, end))
         self._hashed = max(self._hashed, end)
 
     def _retire(self, pieces: Pieces) -> None:
@@ -269,5 +268,5 @@ class _Comparison:
             self._hash_up_to(pieces, piece.end)
             self._known.give(piece)
             entries = piece.entries(piece.offset, piece.end)
-            self._sums.add(PieceSums(entries, b"".join(piece.blocks())))
-            self._reader.give_back(piece)
+            self._sums.add(PieceSums(entries, piece.blocks()))
+            self._hashes.end(piece)

@@ -8,13 +8,13 @@ then, only where these differ, the blocks of the old signature.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from tiered.rsync.pieces import Pieces
 from tiered.rsync.sums import (
     BLOCK_BYTES,
     ENTRY_BYTES,
+    SUM_BYTES,
     KnownSums,
     signature_entries,
 )
@@ -71,7 +71,16 @@ def _same_blocks(
     """Blocks of `blocks` that are the same; all ranges in the old version."""
     found: list[Range] = []
     length = old.cover_len
-    for start in range(_up(where[0], length), where[1], length):
+    begin = _up(where[0], length)
+    count = (where[1] - begin) // length
+    if count > 0 and shift % length == 0 and pieces.unit == length:
+        number, last = begin // length, begin + count * length
+        new = pieces.block_sums(begin + shift, last + shift)
+        was = old.blocks(number, number + count)
+        for a, b in _same_runs(new, was, SUM_BYTES):
+            _append(found, begin + a * length, begin + b * length)
+        begin = last
+    for start in range(begin, where[1], length):
         end = min(start + length, old.size)
         if end > where[1]:
             break
@@ -104,10 +113,9 @@ def _same_entries(
             view = pieces.view(start + shift, end + shift)
             new = signature_entries([view], length)
         was = old.entries(start // length, -(-end // length))
-        same = _same_places(new, was)
-        for at in same:
-            begin = start + at * length
-            _append(found, begin, min(begin + length, end))
+        same = _same_runs(new, was, ENTRY_BYTES)
+        for a, b in same:
+            _append(found, start + a * length, min(start + b * length, end))
         missed = 0 if same else missed + end - start
         if missed >= _LOST_BYTES and not aligned:
             break
@@ -122,15 +130,15 @@ def _in_blocks(ranges: list[Range]) -> list[Range]:
     ]
 
 
-def _same_places(new: bytes, was: bytes) -> Sequence[int]:
-    """Numbers of the entries that are the same."""
-    count = len(was) // ENTRY_BYTES
+def _same_runs(new: bytes, was: bytes, width: int) -> Sequence[Range]:
+    """Runs of equal sums of `width` bytes, by their numbers from 0."""
     if new == was:
-        return range(count)
-    edges = range(0, (count + 1) * ENTRY_BYTES, ENTRY_BYTES)
-    return [
-        number for number, (a, b) in enumerate(pairwise(edges)) if new[a:b] == was[a:b]
-    ]
+        return [(0, len(was) // width)] if was else []
+    runs: list[Range] = []
+    for number, at in enumerate(range(0, len(was), width)):
+        if new[at : at + width] == was[at : at + width]:
+            _append(runs, number, number + 1)
+    return runs
 
 
 def _between(found: list[Range], where: Range) -> list[Range]:

@@ -56,14 +56,17 @@ class KnownEntries:
 
     def give(self, piece: Piece) -> None:
         """Tell a piece what is known of it; pieces come in order."""
-        for number, start, end in piece.lacking():
-            while self._matches and self._matches[0].end <= start:
+        unit, block_len = piece.unit, self._block_len
+        for start, end in piece.lacking() if self._matches else ():
+            while self._matches:
+                match = self._matches[0]
+                first = -(-max(start, match.start) // unit) * unit
+                # the last block may be a short one
+                last = min(end, match.end) // unit * unit
+                if first < last:
+                    numbers = (first - match.shift, last - match.shift)
+                    known = self._old.entries(*(n // block_len for n in numbers))
+                    piece.put_entries(first, known)
+                if match.end >= end:
+                    break
                 self._matches.popleft()
-            if not self._matches:
-                return
-            match = self._matches[0]
-            whole = end - start == piece.unit  # the last block may be a short one
-            if whole and match.start <= start and end <= match.end:
-                first = (start - match.shift) // self._block_len
-                count = piece.unit // self._block_len
-                piece.put_entries(number, self._old.entries(first, first + count))

@@ -11,6 +11,7 @@ from typing import Final
 from tiered.rsync.holes import is_hole
 from tiered.rsync.sums import (
     ENTRY_BYTES,
+    SUM_BYTES,
     block_sum,
     block_sums,
     cover_len,
@@ -34,13 +35,13 @@ class Piece:
         self.unit = cover_len(block_len)
         """Bytes of a block; entries are made for as many at once"""
         self._block_len = block_len
-        self._blocks: list[bytes] | None = None
+        self._blocks: bytes | None = None
         self._entries: list[bytes | None] = [None] * -(-len(data) // self.unit)
 
-    def blocks(self) -> list[bytes]:
-        """The sum of each aligned block."""
+    def blocks(self) -> bytes:
+        """The sums of the aligned blocks, joined."""
         if self._blocks is None:
-            self._blocks = block_sums(self.data, self.unit)
+            self._blocks = b"".join(block_sums(self.data, self.unit))
         return self._blocks
 
     def fill(self, ranges: Iterable[tuple[int, int]]) -> None:
@@ -63,37 +64,36 @@ class Piece:
 
     def entries(self, start: int, end: int) -> bytes:
         """Signature entries of file range [start, end), which is whole blocks."""
-        self.fill([(start, end)])
-        return b"".join(
-            self._unit_entries(number, start, end) for number in self._units(start, end)
-        )
+        units = self._units(start, end)
+        if None in self._entries[units.start : units.stop]:
+            self.fill([(start, end)])
+        made = b"".join(filter(None, self._entries[units.start : units.stop]))
+        origin = self.offset + units.start * self.unit
+        first = max(start - origin, 0) // self._block_len
+        last = -(-(min(end, self.end) - origin) // self._block_len)
+        return made[first * ENTRY_BYTES : last * ENTRY_BYTES]
 
-    def put_entries(self, number: int, entries: bytes) -> None:
-        """Tell entries of a unit that are known from the old version."""
-        self._entries[number] = entries
+    def put_entries(self, start: int, entries: bytes) -> None:
+        """Tell entries of whole units from file offset `start` on."""
+        number = (start - self.offset) // self.unit
+        size = self.unit // self._block_len * ENTRY_BYTES
+        for at in range(0, len(entries), size):
+            self._entries[number] = entries[at : at + size]
+            number += 1
 
-    def lacking(self) -> list[tuple[int, int, int]]:
-        """(number, start, end) of the units without entries, as file ranges."""
+    def lacking(self) -> list[tuple[int, int]]:
+        """Runs of units without entries, as file ranges."""
+        missing = [n for n, made in enumerate(self._entries) if made is None]
+        unit, origin = self.unit, self.offset
         return [
-            (number, start, min(start + self.unit, self.end))
-            for number, made in enumerate(self._entries)
-            if made is None
-            for start in [self.offset + number * self.unit]
+            (origin + a * unit, min(origin + b * unit, self.end))
+            for a, b in _runs(missing)
         ]
 
     def _units(self, start: int, end: int) -> range:
         """Numbers of the units that a file range touches."""
         first = max(start - self.offset, 0) // self.unit
         return range(first, -(-(min(end, self.end) - self.offset) // self.unit))
-
-    def _unit_entries(self, number: int, start: int, end: int) -> bytes:
-        made = self._entries[number]
-        if made is None:
-            raise RuntimeError("a sum is used before it is made")
-        origin = self.offset + number * self.unit
-        first = max(start - origin, 0) // self._block_len
-        last = -(-(end - origin) // self._block_len)
-        return made[first * ENTRY_BYTES : last * ENTRY_BYTES]
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:
@@ -112,6 +112,11 @@ class Pieces:
 
     def __init__(self, pieces: Iterable[Piece]) -> None:
         self._pieces = tuple(pieces)
+
+    @property
+    def unit(self) -> int:
+        """Bytes of an aligned block."""
+        return self._pieces[0].unit
 
     @property
     def start(self) -> int:
@@ -140,8 +145,18 @@ class Pieces:
         """The sum of a file range, remembered if it is an aligned block."""
         piece = self._pieces[(start - self.start) // PIECE_BYTES]
         if start % piece.unit == 0 and end == min(start + piece.unit, piece.end):
-            return piece.blocks()[(start - piece.offset) // piece.unit]
+            at = (start - piece.offset) // piece.unit * SUM_BYTES
+            return piece.blocks()[at : at + SUM_BYTES]
         return block_sum(self.view(start, end))
+
+    def block_sums(self, start: int, end: int) -> bytes:
+        """The sums of a file range of whole aligned blocks, joined."""
+        parts = []
+        for piece in self.touching(start, end):
+            first = max(start - piece.offset, 0) // piece.unit
+            last = (min(end, piece.end) - piece.offset) // piece.unit
+            parts.append(piece.blocks()[first * SUM_BYTES : last * SUM_BYTES])
+        return b"".join(parts)
 
     def fill(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Make the signature entries of these file ranges, in order."""

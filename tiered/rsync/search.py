@@ -5,6 +5,8 @@ does 30 MB/s, a tenth of everything else here.  So it is asked little:
 
   * A sample of two blocks holds a whole old block if its bytes are old ones at
     all, and so tells the shift.  The rest is `tiered.rsync.match`.
+  * Loading the signature takes as long as comparing an eighth of the file.  Short gaps
+    between bytes that stayed are not worth it, up to 1/512 of the file.
   * Looking at all bytes is paid from an allowance.  It grows a little with what
     was read, and by what was found: searching goes on as long as it finds as much
     as it looks at in vain.
@@ -25,6 +27,7 @@ _STEP_BYTES: Final = 32 << 10
 _LEAST_ALLOWANCE_BLOCKS: Final = 8
 _MOST_ALLOWANCE_BYTES: Final = 2 << 20
 _READ_SHARE: Final = 256
+_PASSED_SHARE: Final = 512
 
 
 class Match(NamedTuple):
@@ -48,12 +51,23 @@ class Finder:
         least = _LEAST_ALLOWANCE_BLOCKS * old.block_len
         self._most = max(least, _MOST_ALLOWANCE_BYTES)
         self._allowance = min(max(least, new_size // 32), self._most)
+        self._may_pass = new_size // _PASSED_SHARE
         self.sample_bytes = 2 * old.block_len - 1
         """Of this many bytes that are old ones, one old block is whole."""
 
     def earn(self, read_bytes: int) -> None:
         """More of the new version was read."""
         self._allow(read_bytes // _READ_SHARE)
+
+    def passes(self, length: int) -> bool:
+        """Is a gap between bytes that stayed too little to load the signature for?
+
+        A file with a few such gaps has nothing else that must be looked up.
+        """
+        if self._signature is not None or length > self._may_pass:
+            return False
+        self._may_pass -= length
+        return True
 
     def shift_of(self, data: memoryview, start: int) -> int | None:
         """The shift of the first old block in a sample that begins at `start`."""

@@ -132,9 +132,16 @@ class KnownSums:
         """The sum of the aligned `cover_len` bytes with this number, from 0."""
         return self._blocks.get(number * SUM_BYTES, (number + 1) * SUM_BYTES)
 
+    def blocks(self, start: int, end: int) -> bytes:
+        """The sums of the aligned blocks start .. end - 1."""
+        return self._blocks.get(start * SUM_BYTES, end * SUM_BYTES)
+
     def entries(self, start: int, end: int) -> bytes:
         """The signature's part for blocks start .. end - 1."""
-        first, last = (HEADER_BYTES + n * ENTRY_BYTES for n in (start, end))
+        first, last = (
+            HEADER_BYTES + start * ENTRY_BYTES,
+            HEADER_BYTES + end * ENTRY_BYTES,
+        )
         return self._signature.get(first, last)
 
     def signature_parts(self) -> Iterator[bytes | bytearray]:
