@@ -198,7 +198,9 @@ def test_a_folder_is_no_object(tmp_path: Path) -> None:
     ],
 )
 def test_what_rclone_says(said: str, kind: type[TieredError]) -> None:
-    assert type(failure(500, said, said, "it")) is kind
+    found = failure(500, said, said, "it")
+    assert type(found) is kind
+    assert found.hint
 
 
 def test_what_is_shown_of_it_holds_no_secret() -> None:

