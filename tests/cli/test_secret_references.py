@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.machine import PASSPHRASE, Machine
-from tiered.assemble import Assembly
+from tiered.assemble.store_opener import StoreOpener
 from tiered.assemble.stores import open_backend
 from tiered.assemble.wanted import Wanted
 from tiered.clock import Clock
@@ -162,7 +162,7 @@ def test_a_traceback_holds_no_secret(
         if wanted.url.scheme == "ftp":
             raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Assembly, "_wrapped", fail)
+    monkeypatch.setattr(StoreOpener, "_wrapped", fail)
     result = machine.run("status", "URL", "-v9")
     assert result.status == 1
     assert "RuntimeError: a bug" in result.err
@@ -195,7 +195,7 @@ def test_variables_of_one_store_reach_no_other_and_not_the_process(
         during.append(dict(os.environ))
         return open_backend(wanted, options, clock)
 
-    monkeypatch.setattr("tiered.assemble.assembly.open_backend", watch)
+    monkeypatch.setattr("tiered.assemble.store_opener.open_backend", watch)
     words = ("full", "SOURCE", "URL", "--no-encryption")
     machine.run(*words).succeeded()
     passwords = {k: env["BACKEND_PASSWORD"].reveal() for k, env in seen.items()}

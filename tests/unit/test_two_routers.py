@@ -153,7 +153,7 @@ def test_two_command_lines_at_once(
         seen.add((Path(wanted.url.path).parent.name, secret))
         return open_backend(wanted, options, clock)
 
-    monkeypatch.setattr("tiered.assemble.assembly.open_backend", watch)
+    monkeypatch.setattr("tiered.assemble.store_opener.open_backend", watch)
 
     def run(name: str) -> list[dict[str, int]]:
         missed = []

@@ -1,39 +1,41 @@
 """Where the cache of an archive lies: which archive a command line means."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
+from tiered.assemble import accounts
 from tiered.assemble.stores import folder_of
 from tiered.assemble.wanted import Environment
 from tiered.url import StoreUrl
 
-_ACCOUNT = frozenset(
-    (
-        "AUTHURL",
-        "PREAUTHURL",
-        "REGIONNAME",
-        "TENANTID",
-        "TENANTNAME",
-        "PROJECT_ID",
-        "PROJECT_NAME",
-    )
-)
-"""Variables (behind `SWIFT_`, `PCA_`) that tell in which account a container lies."""
 
+def cache_folder(
+    url: StoreUrl, options: Namespace, env: Environment, folders: Sequence[str] = ()
+) -> Path:
+    """The folder of the archive at `url`, unless `--name` says another.
 
-def cache_folder(url: StoreUrl, options: Namespace, env: Environment) -> Path:
-    """The folder of the archive at `url`, unless `--name` says another."""
+    Args:
+        folders: See `archive_id`.
+    """
     base = options.archive_dir or _default_cache(env)
-    return Path(base) / (options.name or archive_id(url, options, env))
+    return Path(base) / (options.name or archive_id(url, options, env, folders))
 
 
-def archive_id(url: StoreUrl, options: Namespace, env: Environment) -> str:
-    """Tells archives apart; a changed password or mode is the same archive."""
+def archive_id(
+    url: StoreUrl, options: Namespace, env: Environment, folders: Sequence[str] = ()
+) -> str:
+    """Tells archives apart; a changed password or mode is the same archive.
+
+    Args:
+        folders: Of a config, where its manifests lie below its stores; whether the
+            URL said so or the file.
+    """
     is_file = url.scheme in ("file", "cold+file", "multi")
     account = sorted(
         (name, value.reveal())
         for name, value in env.items()
-        if name.partition("_")[2] in _ACCOUNT and url.scheme.upper() in name
+        if name.partition("_")[2] in accounts.SWIFT and url.scheme.upper() in name
     )
     # a folder may be below the home of the user; that of b2 is a key, which changes
     if url.user and not is_file and url.scheme != "b2":
@@ -44,9 +46,9 @@ def archive_id(url: StoreUrl, options: Namespace, env: Environment) -> str:
         account.append(("account", account_of(env)))
     parts = (
         f"{url.scheme}:{folder_of(url)}" if is_file else url.label,
-        [v for k, v in url.query if k == "subpath"],
+        [folder for folder in folders if folder],
         account,
-        options.s3_endpoint if "s3" in url.scheme else None,
+        _s3_endpoint(options, env) if "s3" in url.scheme else None,
         options.prefix,
         options.prefix_archive,
         options.prefix_manifest,
@@ -55,6 +57,13 @@ def archive_id(url: StoreUrl, options: Namespace, env: Environment) -> str:
     import hashlib  # who names the archive does not need it
 
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _s3_endpoint(options: Namespace, env: Environment) -> str | None:
+    """As the store will find it, if the URL does not name it."""
+    told: str | None = options.s3_endpoint
+    known = (env[name].reveal() for name in accounts.S3 if name in env)
+    return told or next(filter(None, known), None)
 
 
 def _default_cache(env: Environment) -> Path:

@@ -7,7 +7,6 @@ the terminal for a passphrase, the default folders.
 import os
 import tempfile
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +16,12 @@ from tiered.archive.filename import Namer, Prefixes
 from tiered.archive.kinds import Kind
 from tiered.archive.style import Style
 from tiered.assemble.archive_id import cache_folder
+from tiered.assemble.codecs import Codecs
 from tiered.assemble.keys import KeyOptions, Passphrases, envelopes
-from tiered.assemble.stores import open_backend
-from tiered.assemble.wanted import Environment, Wanted
-from tiered.assemble.wrapping import Wrapping
+from tiered.assemble.store_opener import StoreOpener
+from tiered.assemble.wanted import Environment
 from tiered.catalogue.cache import Cache
 from tiered.clock import Clock, PinnedClock, RehearsalClock, SystemClock
-from tiered.codec.codec import Codec
 from tiered.engine.context import Context
 from tiered.errors import ConfigError
 from tiered.monitor import Monitor
@@ -35,15 +33,11 @@ from tiered.wrap.usage import Usage, usage_line
 if TYPE_CHECKING:  # they take long to load, and most actions need few of them
     from tiered.assemble.config_check import ConfigCheck
     from tiered.assemble.each import Each
-    from tiered.assemble.references import References
-    from tiered.codec.gnupg import Gnupg
     from tiered.engine.duplicity_set import DuplicitySettings
     from tiered.engine.native.backup import NativeSettings
     from tiered.engine.native.keyring import Keyring
     from tiered.engine.place import PlaceSettings
     from tiered.engine.scan import OwnerNames
-    from tiered.router.router import Router
-    from tiered.settings.members import MemberConfig
     from tiered.settings.multi import MultiConfig
 
 _LEAST_WAITING_BYTES = 8 << 20
@@ -52,6 +46,15 @@ _LEAST_WAITING_BYTES = 8 << 20
 def read_environment() -> Environment:
     """All variables, so that none can print itself by accident."""
     return {name: Secret(value) for name, value in os.environ.items()}
+
+
+def _config_of(url: StoreUrl) -> "MultiConfig | None":
+    """What a multi URL names."""
+    if url.scheme != "multi":
+        return None
+    from tiered.settings.multi import load_multi
+
+    return load_multi(url)
 
 
 class Assembly:
@@ -64,12 +67,11 @@ class Assembly:
         self._monitor = self.monitor = monitor
         self.clock = self._make_clock()
         self._contexts: dict[str, Context] = {}
-        self._routers: list[Router] = []
-        self._wrapping = Wrapping(options, self.clock)
+        self._opener = StoreOpener(options, environment, self.clock, monitor)
         self._keyrings: dict[str, Keyring] = {}
         self._passphrases = Passphrases(options, environment, monitor)
         self.keys = KeyOptions(options, self._passphrases, monitor)
-        self._gnupg: Gnupg | None = None
+        self._codecs = Codecs(options, environment, self._passphrases)
 
     def __enter__(self) -> "Assembly":
         return self
@@ -92,14 +94,14 @@ class Assembly:
             ConfigError: The URL, or the config it names, is wrong.
         """
         if url not in self._contexts:
-            parsed = parse_url(url)
+            store, folder = self._open(parse_url(url))
             options = self._options
             self._contexts[url] = Context(
-                store=self._open(parsed),
+                store=store,
                 namer=Namer(self.prefixes()),
-                codec_for=self._codec_for,
+                codec_for=self._codecs.codec_for,
                 envelope_for=envelopes(lambda: self.keyring(url)),
-                cache=Cache(cache_folder(parsed, options, self._environment)),
+                cache=Cache(folder),
                 scratch=Path(options.tempdir or tempfile.gettempdir()),
                 clock=self.clock,
                 monitor=self._monitor,
@@ -113,10 +115,17 @@ class Assembly:
         Raises:
             ConfigError: The URL, or the config it names, is wrong.
         """
-        from tiered.assemble.each import open_each
+        parsed = parse_url(url)
+        return self._opener.each(parsed, _config_of(parsed))
 
-        wanted = self._each_wanted(parse_url(url))
-        return open_each(wanted, self._options, self.clock, self._wrapping)
+    def _open(self, url: StoreUrl) -> tuple[Store, Path]:
+        """The store behind a URL, and the folder of its cache."""
+        options, environment = self._options, self._environment
+        if (config := _config_of(url)) is None:
+            return self._opener.open(url), cache_folder(url, options, environment)
+        prefix = self.prefixes().of(Kind.MANIFEST)
+        folder = cache_folder(url, options, environment, config.folders(prefix))
+        return self._opener.open_router(config, url.label, prefix), folder
 
     def keyring(self, url: str, *, told: bool = True) -> "Keyring":
         """The keys of the archive at `url`; made once.
@@ -142,18 +151,11 @@ class Assembly:
 
     def missed(self) -> Mapping[str, int]:
         """How many copies each store missed in this run."""
-        return Counter(debt.label for router in self._routers for debt in router.debts)
+        return self._opener.missed()
 
     def usage(self) -> Mapping[str, Usage]:
         """What each store did until this moment, by its name."""
-        return self._wrapping.usage()
-
-    def write_codec(self) -> Codec:
-        """How new objects are wrapped: encrypted unless told otherwise."""
-        if self._options.encryption is not False:
-            self._passphrases.current(is_new=True)
-            return self._codec_for(".gpg")
-        return self._codec_for("" if self._options.compression is False else ".gz")
+        return self._opener.usage()
 
     def hostname(self) -> bytes:
         return os.uname().nodename.encode()
@@ -171,17 +173,10 @@ class Assembly:
         """That of a new archive: who gives options for gpg gets what gpg makes."""
         from tiered.engine.backup import NEW_STYLE
 
-        if not (given := self._gnupg_options()):
+        if not (given := self._codecs.given()):
             return NEW_STYLE
         self._monitor.note(f"a new archive of style duplicity, because of {given}")
         return Style.DUPLICITY
-
-    def _gnupg_options(self) -> str:
-        given = {
-            "--gpg-binary": self._options.gpg_binary,
-            "--gpg-options": self._options.gpg_options,
-        }
-        return " and ".join(name for name, value in given.items() if value is not None)
 
     def duplicity_settings(self) -> "DuplicitySettings":
         """How sets of style duplicity are written; asks for the passphrase."""
@@ -192,7 +187,7 @@ class Assembly:
             volume_bytes=self._options.volsize_mib << 20,
             max_block_len=self._options.max_block_len,
         )
-        return DuplicitySettings(codec=self.write_codec(), pack=pack)
+        return DuplicitySettings(codec=self._codecs.write_codec(), pack=pack)
 
     def threads(self) -> int:
         """How much may be done at a time."""
@@ -208,7 +203,7 @@ class Assembly:
         from tiered.engine.native.backup import NativeSettings
         from tiered.engine.native.volumes import VolumeSettings
 
-        if given := self._gnupg_options():
+        if given := self._codecs.given():
             raise ConfigError(
                 f"{given}: style tiered is without GnuPG",
                 hint="Leave it out, or begin a chain with `tiered full --style "
@@ -254,106 +249,10 @@ class Assembly:
             key=options.prefix_key,
         )
 
-    def _open(self, url: StoreUrl) -> Store:
-        if url.scheme != "multi":
-            wanted = Wanted(url=url, env=self._environment, options={})
-            return self._wrapped(wanted)
-        from tiered.archive.debts import debts_name
-        from tiered.assemble.references import References
-        from tiered.router.ledger import LedgerSettings
-        from tiered.router.router import Router
-        from tiered.settings.multi import load_multi
-        from tiered.wrap.breaker import Breaker
-
-        config = load_multi(url)
-        references = References(self._environment, self._monitor)
-        stores = {
-            m.label: Breaker(
-                self._wrapped(_wanted(config.url_of(m), m, references)), self.clock
-            )
-            for m in config.members
-        }
-        prefix = self.prefixes().of(Kind.MANIFEST)
-        name = debts_name(prefix, int(self.clock.time_s()), os.urandom(4).hex())
-        router = Router(
-            config.rules,
-            stores,
-            self._monitor,
-            label=url.label,
-            ledger=LedgerSettings(name=name, clock=self.clock),
-        )
-        self._routers.append(router)
-        return router
-
-    def _each_wanted(self, url: StoreUrl) -> "Iterator[tuple[str, Wanted]]":
-        if url.scheme != "multi":
-            yield url.label, Wanted(url=url, env=self._environment, options={})
-            return
-        from tiered.assemble.references import References
-        from tiered.settings.multi import load_multi
-
-        config = load_multi(url)
-        references = References(self._environment, self._monitor)
-        for m in config.members:
-            yield m.label, _wanted(config.url_of(m), m, references)
-
-    def _wrapped(self, wanted: Wanted) -> Store:
-        backend = open_backend(wanted, self._options, self.clock)
-        return self._wrapping.around(backend, wanted.options, wanted.name)
-
     def config_check(self, config: "MultiConfig") -> "ConfigCheck":
         """Looks at a config; no store is opened for it."""
-        from tiered.assemble.config_check import ConfigCheck
-        from tiered.assemble.references import References
-
-        references = References(self._environment, self._monitor)
-        return ConfigCheck(
-            config,
-            lambda member: _wanted(config.url_of(member), member, references),
-            self._options,
-            self._environment,
-            self.clock,
-        )
+        return self._opener.config_check(config)
 
     def real_path(self, text: str) -> bytes:
         """Where a path of the command line leads, links followed."""
         return os.path.realpath(os.fsencode(text))
-
-    def _codec_for(self, suffix: str) -> Codec:
-        if suffix in (".gpg", ".g"):
-            self._gnupg = self._gnupg or self._make_gnupg()
-            return self._gnupg
-        from tiered.codec.plain import Gzip, Plain
-
-        if suffix in (".gz", ".z"):
-            return Gzip()
-        if suffix == "":
-            return Plain()
-        raise ConfigError(f"objects that end in {suffix!r} cannot be read yet")
-
-    def _make_gnupg(self) -> "Gnupg":
-        from tiered.codec.gnupg import VARIABLES, Gnupg, GnupgSettings
-
-        known = self._environment
-        gnupg = Gnupg(
-            GnupgSettings(
-                passphrase=self._passphrases.current(is_new=False),
-                program=self._options.gpg_binary or "gpg",
-                options=tuple((self._options.gpg_options or "").split()),
-                compress=self._options.compression is not False,
-                env={k: known[k].reveal() for k in VARIABLES if k in known},
-            )
-        )
-        gnupg.prepare()
-        return gnupg
-
-
-def _wanted(url: StoreUrl, member: "MemberConfig", references: "References") -> Wanted:
-    return Wanted(
-        url=url,
-        name=member.label,
-        env=references.environment_of(member),
-        tier=member.tier,
-        options=member.options,
-        at=member.at,
-    )

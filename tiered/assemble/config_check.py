@@ -5,7 +5,7 @@ Without a probe nothing is opened, so no secret of the config is fetched.
 
 import stat
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -60,7 +60,7 @@ class ConfigCheck:
 
     Args:
         config: As read.
-        wanted: How each member would be opened.
+        wanted: How each member would be opened, by label.
         options: Of the command line.
         environment: Of the process.
         clock: For the time that a probe takes.
@@ -69,14 +69,13 @@ class ConfigCheck:
     def __init__(
         self,
         config: MultiConfig,
-        wanted: Callable[[MemberConfig], Wanted],
+        wanted: Mapping[str, Wanted],
         options: Namespace,
         environment: Environment,
         clock: Clock,
     ) -> None:
         self._config, self._options, self._clock = config, options, clock
-        self._environment = environment
-        self._wanted = {member.label: wanted(member) for member in config.members}
+        self._environment, self._wanted = environment, wanted
 
     def report(self, prefixes: Prefixes) -> ConfigReport:
         """The table and the doubts.

@@ -4,6 +4,7 @@ fetched for it: two references that say the same are taken for the same.
 
 from pathlib import Path
 
+from tiered.assemble import accounts
 from tiered.assemble.stores import folder_of
 from tiered.assemble.wanted import Environment
 from tiered.errors import ConfigError
@@ -11,12 +12,6 @@ from tiered.secret import Secret
 from tiered.settings.members import MemberConfig, Value
 from tiered.url import StoreUrl
 
-_OF_SWIFT = (
-    *("AUTHURL", "PREAUTHURL", "REGIONNAME", "TENANTID", "TENANTNAME"),
-    *("PROJECT_ID", "PROJECT_NAME"),
-)
-"""Behind `SWIFT_` and `PCA_`: in which account and region a container lies."""
-_OF_S3 = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _OF_AZURE = ("AZURE_CONNECTION_STRING", "AZURE_STORAGE_CONNECTION_STRING")
 
 Place = tuple[str, tuple[Value | str | int | None, ...]]
@@ -41,10 +36,10 @@ def place_of(member: MemberConfig, url: StoreUrl, process: Environment) -> Place
     if url.scheme in ("file", "cold+file"):
         return _file_system(folder_of(url))
     if scheme in ("swift", "pca"):
-        known = told(*(f"{scheme.upper()}_{name}" for name in _OF_SWIFT))
+        known = told(*(f"{scheme.upper()}_{name}" for name in accounts.SWIFT))
         return f"the container {box}", (*known, box)
     if scheme == "s3":
-        return _bucket(url, parts, told(*_OF_S3))
+        return _bucket(url, parts, told(*accounts.S3))
     if scheme == "azure":
         return f"the container {box}", (*told(*_OF_AZURE), box)
     if scheme in ("gs", "b2"):

@@ -48,6 +48,17 @@ class MultiConfig:
         members = tuple(member.as_rule() for member in self.members)
         return Rules(members, self.mode, self.onfail, routes=self.routes)
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """Folders below its stores where the manifests of an archive lie, sorted.
+
+        Args:
+            prefix: What the manifests' names begin with.
+        """
+        samples = (SAMPLES[Kind.MANIFEST], NATIVE_SAMPLES[Kind.MANIFEST])
+        labels = {k for s in samples for k in self.rules.route_of(prefix + s).labels}
+        below = {m.subpath for m in self.members if m.label in labels}
+        return tuple(sorted({self._below(subpath) for subpath in below}))
+
     def url_of(self, member: MemberConfig) -> StoreUrl:
         """The URL to open, subpaths included."""
         url = parse_url(member.url.reveal())
@@ -55,6 +66,9 @@ class MultiConfig:
         if member.subpath:
             path = f"{path.rstrip('/')}/{member.subpath}"
         return replace(url, path=path)
+
+    def _below(self, subpath: str) -> str:
+        return f"{self.subpath.rstrip('/')}/{subpath}" if subpath else self.subpath
 
 
 class _RouterDocument(TypedDict, total=False):
