@@ -29,8 +29,11 @@ from tiered.errors import ArchiveDamaged, Corrupt, Frozen, StoreError
 
 _OPEN_BYTES = 1 << 20
 _NONE: Mapping[VolumeRow, ColdVolume] = {}
-_TABLES = 32
-"""Tables that are remembered: a few hundred kilobytes each."""
+_EDGE_BYTES = 66 << 10
+"""What two reads that follow each other may share: one sealed chunk."""
+_EDGES = 256
+_FRAMES = 1 << 15
+"""In all tables that are remembered: some 300 bytes each."""
 
 
 class OpenRun:
@@ -56,7 +59,7 @@ class OpenRun:
             self._at, length = self._reader.sealed_range(
                 run.stored_start, run.stored_length
             )
-            sealed = volumes.sealed(volume, self._at, length)
+            sealed = volumes.read_on(volume, self._at, length)
         except Frozen:
             raise
         except (ArchiveDamaged, StoreError) as e:
@@ -130,10 +133,13 @@ class ColdVolumes:
         self._collection = collection
         self._lock = Lock()
         self._known = dict(known)
+        self._frames = sum(len(v.table.sizes) for v in known.values())
         self._readers: dict[str, RangeReader] = {}
         self._sets = KnownVolumes(context, collection, chain)
         self._ranges = context.store.extras.ranges
         self._whole = WholeVolumes(context, must_do=self._ranges is None)
+        self._edges: dict[str, tuple[int, bytes]] = {}
+        """Where the last read of a volume ended, and its last bytes."""
         self.kept = _Kept()
         self.unpacker = FrameUnpacker(library_decompress())
 
@@ -169,8 +175,10 @@ class ColdVolumes:
             if found := self._known.get(row):
                 return found
             volume = self._sets.read(row)
-            while len(self._known) >= _TABLES:
-                self._known.pop(next(iter(self._known)))
+            self._frames += len(volume.table.sizes)
+            while self._known and self._frames > _FRAMES:
+                oldest = self._known.pop(next(iter(self._known)))
+                self._frames -= len(oldest.table.sizes)
             self._known[row] = volume
             return volume
 
@@ -219,6 +227,23 @@ class ColdVolumes:
             if type(e) is StoreError and self._is_short(volume):
                 raise Corrupt(f"{name} is shorter than it should be") from e
             raise
+
+    def read_on(self, volume: ColdVolume, start: int, length: int) -> bytes:
+        """As `sealed`, but what the last read of the volume had of it is kept."""
+        name = volume.name.name
+        with self._lock:
+            end, edge = self._edges.pop(name, (0, b""))
+        shared = end - start
+        known = edge[-shared:] if 0 < shared <= min(len(edge), length) else b""
+        found = known
+        if len(known) < length:
+            rest = self.sealed(volume, start + len(known), length - len(known))
+            found = known + rest if known else rest
+        with self._lock:
+            while len(self._edges) >= _EDGES:
+                self._edges.pop(next(iter(self._edges)))
+            self._edges[name] = start + length, found[-_EDGE_BYTES:]
+        return found
 
     def _is_short(self, volume: ColdVolume) -> bool:
         """Does the store say that the object ends too early?"""

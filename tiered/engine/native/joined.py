@@ -11,7 +11,7 @@ old bytes between them included, and what belongs in the gaps is written over th
     over it         B   C
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +37,26 @@ class Joins:
     gaps: Sequence[int]
     """Start and end of each gap, one after the other: ascending, none touches
     another, and none is longer than `MOST_GAP_BYTES`."""
+
+    def gap_at(self, at: int) -> int | None:
+        """The number of the gap that holds a byte."""
+        here = bisect_right(self.gaps, at)
+        return here // 2 if here % 2 else None
+
+    def gaps_in(self, start: int, end: int) -> range:
+        """The numbers of the gaps that a range touches."""
+        first = bisect_right(self.gaps, start) // 2
+        return range(first, max(first, (bisect_left(self.gaps, end) + 1) // 2))
+
+    def gap_bytes(self, start: int, end: int) -> int:
+        """How much of a range lies in gaps."""
+        gaps = self.gaps_in(start, end)
+        if not gaps:
+            return 0
+        here = slice(2 * gaps.start, 2 * gaps.stop)
+        starts, ends = self.gaps[here][::2], self.gaps[here][1::2]
+        outside = max(0, start - starts[0]) + max(0, ends[-1] - end)
+        return sum(ends) - sum(starts) - outside
 
     def around(self, start: int, end: int) -> Iterator[Range]:
         """What of a range lies in no gap."""
