@@ -67,6 +67,21 @@ def restic() -> Path:
 
 
 @cache
+def nginx() -> tuple[Path, Path]:
+    """A light WebDAV server: the program, and the module for listings.
+
+    Raises:
+        Missing: It could not be downloaded, or does not run.
+    """
+    folder = BUILD / "bench/debian/nginx"
+    program = folder / "usr/sbin/nginx"
+    if not program.exists():
+        _unpack(_system_apt(), ["nginx", "libnginx-mod-http-dav-ext"], folder)
+    version(program, "-v")
+    return program, folder / "usr/lib/nginx/modules/ngx_http_dav_ext_module.so"
+
+
+@cache
 def borg() -> Path:
     """From PyPI, with contrib/bench/borg.lock.
 

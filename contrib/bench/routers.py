@@ -2,8 +2,8 @@
 
     python -m contrib.bench.routers [--gib 1] [--rounds 3] [--out OUT]
 
-The stores are WebDAV servers on this machine, rclone's, whose folders lie in memory;
-the source is random bytes, so as many are stored as are read.  Works, in this order,
+The stores are WebDAV servers on this machine, whose folders lie in memory: nginx, as
+it leaves most of the processor to what is measured.  The source is random bytes, so as many are stored as are read.  Works, in this order,
 all of them again in each round: a `full` backup to `one` store, to a `mirror` of three
 and to a `stripe` over three; `restore` from the one and from the stripe.  Encryption
 is on.  What was restored is compared with the source.
@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from contrib.bench.install import BUILD, ROOT
+from contrib.bench.install import BUILD, ROOT, nginx
 from contrib.bench.measure import Command, CommandFailed, Cost, measure
 from contrib.bench.rounds import new_folder
 from contrib.bench.sheet import Row, new_sheet
@@ -86,17 +86,57 @@ def new_stores(folder: Path, bytes_per_s: float) -> Iterator[Stores]:
     folders = [folder / f"store{number}" for number in range(STORES)]
     with ExitStack() as stack:
         for path, port in zip(folders, servers, strict=True):
-            path.mkdir()
-            words = ["serve", "webdav", path, f"--addr=127.0.0.1:{port}"]
-            quick = ["--config=", "--dir-cache-time=0s", "--ignore-checksum"]
-            stack.enter_context(_running([_BIN / "rclone", *words, *quick]))
+            stack.enter_context(_running(new_server(path, port)))
         pairs = [f"{p}:{s}" for p, s in zip(ports, servers, strict=True)]
         width = f"--bytes-per-s={bytes_per_s}"
         line = [sys.executable, "-m", "contrib.bench.line", *pairs, width]
         stack.enter_context(_running(line))
         for port in (*servers, *ports):
             _await_open(port)
-        yield Stores(ports, folders)
+        yield Stores(ports, [path / "stored" for path in folders])
+
+
+_SERVER: Final = """
+load_module {module};
+{user}
+worker_processes 1;
+daemon off;
+pid {folder}/pid;
+error_log {folder}/log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_max_body_size 0;
+  client_body_buffer_size 1m;
+  sendfile on;
+  {places}
+  server {{
+    listen 127.0.0.1:{port};
+    root {folder}/stored;
+    location / {{
+      dav_methods PUT DELETE MKCOL MOVE;
+      dav_ext_methods PROPFIND OPTIONS;
+    }}
+  }}
+}}
+"""
+
+
+def new_server(folder: Path, port: int) -> Sequence[str | Path]:
+    """Make its folders; the command that serves `stored`.
+
+    Raises:
+        Missing: There is no such program here.
+    """
+    program, module = nginx()
+    (folder / "stored").mkdir(parents=True)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    user = "" if os.getuid() else "user root;"
+    words = {"module": module, "user": user, "places": places}
+    config = folder / "nginx.conf"
+    config.write_text(_SERVER.format(folder=folder, port=port, **words))
+    return [program, "-c", config, "-p", folder, "-e", folder / "log"]
 
 
 class Run:
@@ -167,9 +207,9 @@ def ratio(rows: Sequence[Row], work: str, stores: str) -> float | None:
 
 @contextmanager
 def _running(command: Sequence[str | Path]) -> Iterator[None]:
-    """A server; of Go's threads one works, so that none waits by spinning."""
-    quiet, env = subprocess.DEVNULL, os.environ | {"GOMAXPROCS": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, stdout=quiet, stderr=quiet, env=env)
+    """A server."""
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=ROOT, stdout=quiet, stderr=quiet)
     try:
         yield
     finally:
