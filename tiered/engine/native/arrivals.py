@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterable, Sequence
 
-from tiered.engine.native.held import Piece
+from tiered.engine.native.joined import Piece
 
 _LEAST_BITS = 19
 """Half a MiB: a multiple of it is what large files are cut into."""

@@ -17,8 +17,8 @@ from blake3 import blake3
 
 from tiered.archive.columns import Xattrs
 from tiered.engine.native.growing import Growing
-from tiered.engine.native.held import Memory, Piece
-from tiered.engine.native.joined import NO_JOINS, Joins
+from tiered.engine.native.held import Memory
+from tiered.engine.native.joined import NO_JOINS, Joins, Piece
 from tiered.engine.native.whole_files import (
     CREATE,
     Dresser,

@@ -13,8 +13,8 @@ from threading import Lock
 from blake3 import blake3
 
 from tiered.engine.native.arrivals import Arrivals
-from tiered.engine.native.held import Memory, Piece
-from tiered.engine.native.joined import Joins
+from tiered.engine.native.held import Memory
+from tiered.engine.native.joined import Joins, Piece
 from tiered.engine.native.layers import Layers
 from tiered.engine.native.whole_files import write_all
 

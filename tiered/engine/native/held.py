@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from threading import Lock
 
-Piece = tuple[int, memoryview]
-"""Offset in the file, and what stands there."""
+from tiered.engine.native.joined import Piece
 
 _AT = itemgetter(0)
 _OBJECT_BYTES = 400
@@ -51,18 +50,24 @@ class HeldPieces:
 
         Cost: 1 microsecond for each.
         """
-        size = sum(_size(data) for _, data in pieces)
+        parts = [data for _, data in pieces]
+        size = sum(map(len, parts)) + _OBJECT_BYTES * len(parts)
         if not self._memory.take(size):
             return False
         self._taken += size
-        for first in range(0, len(pieces), _COPIED):
-            some = pieces[first : first + _COPIED]
-            copies = memoryview(b"".join([data for _, data in some]))
-            here = 0
-            for gap, (at, data) in zip(gaps[first:], some, strict=False):
-                end = here + len(data)
-                self._keep(gap, at, copies[here:end])
-                here = end
+        kept = self._pieces
+        for first in range(0, len(parts), _COPIED):
+            some = slice(first, first + _COPIED)
+            copies = memoryview(b"".join(parts[some]))
+            start = 0
+            for gap, (at, data) in zip(gaps[some], pieces[some], strict=True):
+                end = start + len(data)
+                piece = at, copies[start:end]
+                if gap in kept:
+                    kept[gap].append(piece)
+                else:
+                    kept[gap] = [piece]
+                start = end
         return True
 
     def take(self, gaps: Iterable[int], start: int, end: int) -> list[Piece]:
@@ -84,7 +89,7 @@ class HeldPieces:
                 stop = at + len(data)
                 if at >= start and stop <= end:
                     found.append((at, data))
-                    size += _size(data)
+                    size += len(data) + _OBJECT_BYTES
                     continue
                 first, last = max(at, start), min(stop, end)
                 if first < last:
@@ -106,7 +111,3 @@ class HeldPieces:
     def _give(self, size: int) -> None:
         self._taken -= size
         self._memory.give(size)
-
-
-def _size(data: memoryview) -> int:
-    return len(data) + _OBJECT_BYTES

@@ -14,11 +14,14 @@ old bytes between them included, and what belongs in the gaps is written over th
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 Extents = Iterable[tuple[int, int, int]]
 """Volume, offset in its content, length; in the order of the file."""
 Stretch = tuple[int, int, int, int]
 """Volume, offset in its content, offset in the file, length."""
+Piece = tuple[int, memoryview]
+"""Offset in the file, and what stands there."""
 Range = tuple[int, int]
 """Start and end in a file."""
 
@@ -38,10 +41,20 @@ class Joins:
     """Start and end of each gap, one after the other: ascending, none touches
     another, and none is longer than `MOST_GAP_BYTES`."""
 
-    def gap_at(self, at: int) -> int | None:
-        """The number of the gap that holds a byte."""
-        here = bisect_right(self.gaps, at)
-        return here // 2 if here % 2 else None
+    def in_gaps(
+        self, pieces: Sequence[Piece]
+    ) -> tuple[list[int], list[Piece], list[Piece]]:
+        """Numbers of gaps, the piece in each, and the pieces that lie in none."""
+        gaps = self.gaps
+        ends = [bisect_right(gaps, at) for at, _ in pieces]
+        inside = [end % 2 for end in ends]
+        if all(inside):
+            return [end // 2 for end in ends], list(pieces), []
+        return (
+            [end // 2 for end in ends if end % 2],
+            [*compress(pieces, inside)],
+            [piece for piece, end in zip(pieces, ends, strict=True) if not end % 2],
+        )
 
     def gaps_in(self, start: int, end: int) -> range:
         """The numbers of the gaps that a range touches."""

@@ -20,10 +20,11 @@ the end.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from threading import Condition
 
-from tiered.engine.native.held import HeldPieces, Memory, Piece
-from tiered.engine.native.joined import MOST_GAP_BYTES, Joins, Range
+from tiered.engine.native.held import HeldPieces, Memory
+from tiered.engine.native.joined import Joins, Piece, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,44 +87,35 @@ class Layers:
 
         Waits until they may be; the others are held.
 
-        Cost: 0.8 microseconds for each piece.
+        Cost: 2 microseconds for each piece.
         """
-        gaps = list(map(self._gap, pieces))
-        now = [p for gap, p in zip(gaps, pieces, strict=True) if gap is None]
+        gaps, over, now = self._joins.in_gaps(pieces)
         with self._changed:
-            early, over = self._sort(gaps, pieces)
-            if early and not self._held.hold(*zip(*early, strict=True)):
-                over += early
-            for gap, _ in over:
-                self._over[gap] = 1
+            over = self._hold(gaps, over)
             if over:
-                start = min(at for _, (at, _) in over)
-                end = max(at + len(data) for _, (at, data) in over)
+                start = min(at for at, _ in over)
+                end = max(at + len(data) for at, data in over)
                 under = {u for u in self._under if u[0] < end and start < u[1]}
                 while under & self._under:
                     self._changed.wait()
-        return [*now, *(piece for _, piece in over)]
+        return [*now, *over]
 
     def drop(self) -> None:
         """Forget what is held: the file will not be finished."""
         with self._changed:
             self._held.drop()
 
-    def _sort(
-        self, gaps: Sequence[int | None], pieces: Sequence[Piece]
-    ) -> tuple[list[tuple[int, Piece]], list[tuple[int, Piece]]]:
-        """Those whose old bytes have not come, and those whose have."""
-        early: list[tuple[int, Piece]] = []
-        late: list[tuple[int, Piece]] = []
-        for gap, piece in zip(gaps, pieces, strict=True):
-            if gap is not None:
-                (late if self._old[gap] else early).append((gap, piece))
-        return early, late
-
-    def _gap(self, piece: Piece) -> int | None:
-        """The gap that it lies in, if any."""
-        at, data = piece
-        return self._joins.gap_at(at) if len(data) <= MOST_GAP_BYTES else None
+    def _hold(self, gaps: Sequence[int], pieces: Sequence[Piece]) -> list[Piece]:
+        """Hold what comes before its old bytes; the pieces that lie over these."""
+        came = bytes(map(self._old.__getitem__, gaps))
+        if 1 not in came and self._held.hold(gaps, pieces):
+            return []
+        early = [not old for old in came]
+        if not self._held.hold([*compress(gaps, early)], [*compress(pieces, early)]):
+            came = b"\1" * len(came)
+        for gap in compress(gaps, came):
+            self._over[gap] = 1
+        return [*compress(pieces, came)]
 
 
 def _patched(at: int, data: memoryview, newer: Sequence[Piece]) -> memoryview:

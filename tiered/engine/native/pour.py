@@ -15,7 +15,8 @@ from typing import TypeVar
 from tiered.engine.native.cold import ColdVolumes, OpenRun
 from tiered.engine.native.files import FileJob, FileWriter, has_content
 from tiered.engine.native.folders import SpecialJob, make_special
-from tiered.engine.native.held import Memory, Piece
+from tiered.engine.native.held import Memory
+from tiered.engine.native.joined import Piece
 from tiered.engine.native.schedule import Run, Segment, split_segments
 from tiered.engine.native.small_files import SMALL_BYTES, Small, SmallFiles
 from tiered.engine.native.turns import Turns
