@@ -418,7 +418,11 @@ def test_a_mirror_of_a_few_objects(tmp_path: Path) -> None:
     # in a process of its own, as no peak is below that of who starts what is measured
     subprocess.run([*command, "--out", str(out), *map(str, places)], check=True)
     sheet = Sheet.read(out)
-    assert [row["work"] for row in sheet.rows] == list(many_objects.WORKS)
+    assert [row["work"] for row in sheet.rows] == [
+        *many_objects.WORKS,
+        "backup, one folder",
+        *many_objects.ALONE,
+    ]
     assert all(0 < row["peak_mib"] < 300 for row in sheet.rows)
     assert (
         "1,200 objects on each of 3 stores"

@@ -5,7 +5,8 @@
 The folders lie in memory and hold the objects of sets of 100, files of the size of
 volumes that are all holes.  One copy in 1,000 is missing, one is shorter, and one in
 100 is owed.  Works: `status`, `scrub`, and `repair --dry-run`; nothing is read of an
-object but the debts.
+object but the debts.  Then `status` and `list` of one of the folders alone, after a
+backup to it, whose files `list` names.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,11 @@ WORKS: Final = {
     "scrub": (["scrub"], 34),
     "repair --dry-run": (["repair", "--dry-run"], 0),
 }
-"""Words, and the exit status."""
+"""Words, and the exit status: 34 copies that differ, 30 sets that lack volumes."""
+ALONE: Final = {
+    "status, one folder": (["status"], 30),
+    "list, one folder": (["list", "--no-encryption"], 0),
+}
 
 
 def names(count: int) -> Iterator[str]:
@@ -84,8 +89,17 @@ def _make(folder: int, name: str, size: int) -> None:
 
 def run_all(site: Site, root: Path, sheet: Sheet) -> None:
     """Each work once."""
-    url = f"multi://{root}/config.json"
-    for work, (words, status) in WORKS.items():
+    run_works(site, f"multi://{root}/config.json", WORKS, sheet)
+    alone = f"file://{root / LABELS[0]}"
+    back_up = {"backup, one folder": (["full", "--no-encryption", "contrib"], 0)}
+    run_works(site, alone, back_up, sheet)
+    run_works(site, alone, ALONE, sheet)
+
+
+def run_works(
+    site: Site, url: str, works: Mapping[str, tuple[list[str], int]], sheet: Sheet
+) -> None:
+    for work, (words, status) in works.items():
         log = site.root / f"{words[0]}.log"
         line = [sys.executable, "-m", "tiered", *words, url, "--progress"]
         line += ["--archive-dir", str(site.cache)]
