@@ -30,11 +30,12 @@ from tiered.engine.native.feed import Feed
 from tiered.engine.native.hot import open_signatures
 from tiered.engine.native.keyring import Keyring
 from tiered.engine.native.known import StateContents
-from tiered.engine.native.large import READ_BYTES, LargeFiles
+from tiered.engine.native.large import LargeFiles
 from tiered.engine.native.pack import SMALL_BYTES, SetPacker
 from tiered.engine.native.read_ahead import ReadAhead
 from tiered.engine.native.rows import RowWriter
 from tiered.engine.native.signatures import ChainSums, SignatureWriter
+from tiered.engine.native.source_file import READ_BYTES
 from tiered.engine.native.state import (
     chain_index,
     pack_block,

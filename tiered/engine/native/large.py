@@ -8,82 +8,44 @@ against the hash of the first, as the file may be written meanwhile.
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from blake3 import blake3
 
 from tiered.archive.columns import SPARSE
-from tiered.archive.extents import Extent, ExtentList, Slicer
+from tiered.archive.extents import Extent
 from tiered.archive.index import VolumeRow
 from tiered.archive.members import Role, padding
 from tiered.archive.paths import show_path, split_path
 from tiered.codec.frames import MAX_FRAME_BYTES
 from tiered.engine.native.changes import Change, Row
+from tiered.engine.native.delta_extents import (
+    is_worth_it,
+    place_literals,
+    resolve,
+)
 from tiered.engine.native.known import LARGE_BYTES
 from tiered.engine.native.pack import SetPacker
 from tiered.engine.native.reader_process import OPEN_FLAGS
 from tiered.engine.native.signatures import ChainSums
+from tiered.engine.native.source_file import READ_BYTES, SigningReader, SourceFile
 from tiered.engine.native.sums_queue import MakingSums
-from tiered.engine.native.xattrs import Xattrs
 from tiered.engine.spool import scratch_file
 from tiered.errors import SourceError
 from tiered.rsync import compare as comparing
-from tiered.rsync.commands import Command, Copy
 from tiered.rsync.compare import compare
 from tiered.rsync.encoding import delta_layout, encode_delta
-from tiered.rsync.holes import is_hole
-from tiered.rsync.sums import KnownEntries, cover_len, native_block_len, piece_sums
+from tiered.rsync.sums import cover_len, native_block_len
 
-READ_BYTES = 7 << 19
-"""Content of one frame, to which a header may come: a reader takes at most 4 MiB.  A
-multiple of every block length, as sums are made of whole blocks."""
-_ZEROS = bytes(READ_BYTES)
 _SETTLED_S = 60
 """Written as long ago, a file's holes are believed."""
 _HEAD_BYTES = 64 << 10
-_DELTA = -1
-"""Volume of an extent that lies in the delta's body, wherever that will be."""
-MOST_EXTENTS = 1 << 18
-_EXTENTS = 4096
-_BYTES_PER_EXTENT = 4096
-_LEAST_LIVE = 0.5
-
-
-@dataclass(slots=True)
-class _File:
-    """An open file that is to be stored."""
-
-    fd: int
-    change: Change
-    row: Row
-    status: os.stat_result
-    xattrs: Xattrs
-    may_skip: bool
-    """Holes need not be read."""
-
-    @property
-    def size(self) -> int:
-        return self.status.st_size
-
-    def read(self, start: int, length: int) -> bytes:
-        """Exactly so many bytes, fewer only at the end."""
-        if self.may_skip and is_hole(self.fd, start, start + length):
-            return _ZEROS[:length]
-        data = os.pread(self.fd, length, start)
-        while len(data) < length and (
-            more := os.pread(self.fd, length - len(data), start + len(data))
-        ):
-            data += more
-        return data
-
-    def changed(self) -> bool:
-        now, then = os.fstat(self.fd), self.status
-        return (now.st_mtime_ns, now.st_ctime_ns, now.st_size) != (
-            then.st_mtime_ns,
-            then.st_ctime_ns,
-            then.st_size,
-        )
+_MOST_IN_MEMORY = 16 << 20
+"""Of a delta, before it is stored; a larger one waits in a file."""
 
 
 class _Body(Protocol):
@@ -125,7 +87,7 @@ class LargeFiles:
             settled = status.st_ctime < self.packer.set_end_s - _SETTLED_S
             may_skip = settled and bool(row.columns.flags[row.at] & SPARSE)
             xattrs = self.packer.xattrs(fd, change.path)
-            file = _File(fd, change, row, status, xattrs, may_skip)
+            file = SourceFile(fd, change, row, status, xattrs, may_skip)
             if not self._as_delta(file) and not self._as_known(file):
                 self._whole(file)
             if file.changed():
@@ -135,7 +97,7 @@ class LargeFiles:
         finally:
             os.close(fd)
 
-    def _as_known(self, file: _File) -> bool:
+    def _as_known(self, file: SourceFile) -> bool:
         """Refer to the content, if a size says that it may be worth a reading."""
         packer, size = self.packer, file.size
         if size < LARGE_BYTES:
@@ -155,7 +117,7 @@ class LargeFiles:
         packer.tally.source_bytes += read if found else 0
         return found
 
-    def _as_delta(self, file: _File) -> bool:
+    def _as_delta(self, file: SourceFile) -> bool:
         """Store what is new, if the version before is known and it pays."""
         packer, old = self.packer, file.change.old
         if old is None or self.sums is None:
@@ -184,14 +146,18 @@ class LargeFiles:
         extents = resolve(commands, packer.renumbered(old.places.extents(old.at)))
         if not is_worth_it(extents, found.size, size):
             return False
-        with scratch_file(packer.volumes.scratch) as body:
+        with _body(packer.volumes.scratch, size) as body:
             if not self._write_delta(file, found, body):
                 return False  # it changed meanwhile; what is stored must fit together
             body.seek(0)
             places = self._put_pieces(file, Role.DIFF, body, packer.piece_bytes)
         packer.tally.source_bytes += found.size
         packer.rows.file(
-            file.row, found.size, found.hash, _placed(extents, places), file.xattrs
+            file.row,
+            found.size,
+            found.hash,
+            place_literals(extents, places),
+            file.xattrs,
         )
         packer.rows.place(0, 0)
         if found.size >= LARGE_BYTES:
@@ -200,7 +166,7 @@ class LargeFiles:
         return True
 
     def _write_delta(
-        self, file: _File, found: comparing.Change, body: BinaryIO
+        self, file: SourceFile, found: comparing.Change, body: BinaryIO
     ) -> bool:
         """Write the delta; False if its new bytes are others than before."""
         literals = blake3()
@@ -221,7 +187,7 @@ class LargeFiles:
         return literals.digest() == found.literal_hash
 
     def _put_pieces(
-        self, file: _File, role: Role, body: _Body, piece_bytes: int
+        self, file: SourceFile, role: Role, body: _Body, piece_bytes: int
     ) -> list[Extent]:
         """Store a body in pieces; where they lie, of volumes by our numbers."""
         places: list[Extent] = []
@@ -236,7 +202,7 @@ class LargeFiles:
                 return places
 
     def _put_piece(
-        self, file: _File, role: Role, chunks: Sequence[bytes], piece: int | None
+        self, file: SourceFile, role: Role, chunks: Sequence[bytes], piece: int | None
     ) -> Extent:
         packer = self.packer
         size = sum(map(len, chunks))
@@ -255,13 +221,13 @@ class LargeFiles:
         volume = packer.index.volume(VolumeRow(packer.set_end_s, number))
         return Extent(volume, offset + len(header), size)
 
-    def _whole(self, file: _File) -> None:
+    def _whole(self, file: SourceFile) -> None:
         packer = self.packer
         block_len = native_block_len(file.size)
         fits = packer.piece_bytes % cover_len(block_len) == 0
         signs = fits and file.size >= LARGE_BYTES
         making = MakingSums(block_len, packer.keep_sums) if signs else None
-        source = _Reading(file, packer, making)
+        source = SigningReader(file, packer, making)
         places = self._put_pieces(
             file,
             Role.SNAPSHOT,
@@ -294,31 +260,9 @@ class LargeFiles:
         )
 
 
-class _Reading:
-    """Reads a file to its end; hashes and signs what it reads."""
-
-    def __init__(self, file: _File, packer: SetPacker, sums: MakingSums | None) -> None:
-        self._file, self._packer, self._sums = file, packer, sums
-        self.hash = blake3()
-        self.size = 0
-        self._known = KnownEntries()
-        self.failure: str | None = None
-        """Why reading ended before the end of the file, if it did."""
-
-    def read(self, size: int) -> bytes:
-        """Exactly `size` bytes, fewer only at the end: sums are of whole blocks."""
-        try:
-            data = self._file.read(self.size, size)
-        except OSError as e:
-            self.failure = e.strerror or str(e)
-            return b""
-        self.hash.update(data)
-        self.size += len(data)
-        if self._sums and data:
-            submit, block_len = self._packer.threads.submit, self._sums.block_len
-            self._sums.add(submit(piece_sums, data, block_len, self._known))
-        self._packer.show_progress(self.size)
-        return data
+def _body(scratch: Path, size: int) -> AbstractContextManager[BinaryIO]:
+    """Where a delta of `size` bytes waits until it is known that all of it fits."""
+    return BytesIO() if size <= _MOST_IN_MEMORY else scratch_file(scratch)
 
 
 def _chunks(body: _Body, most: int) -> Iterator[bytes]:
@@ -326,53 +270,3 @@ def _chunks(body: _Body, most: int) -> Iterator[bytes]:
     while left and (data := body.read(min(left, READ_BYTES))):
         left -= len(data)
         yield data
-
-
-def resolve(commands: Sequence[Command], old: Sequence[Extent]) -> tuple[Extent, ...]:
-    """Where the bytes of a new version lie.
-
-    Args:
-        commands: Literals by their offset in the delta's body.
-        old: Extents of the version before.
-
-    Returns:
-        Extents; those of literals have the volume `_DELTA`.
-
-    Raises:
-        ArchiveDamaged: A copy goes beyond the version before.
-    """
-    slicer, new = Slicer(old), ExtentList()
-    for command in commands:
-        if isinstance(command, Copy):
-            new.extend(slicer.cut(command.offset, command.length))
-        else:
-            new.add(Extent(_DELTA, command.offset, command.length))
-    return new.done()
-
-
-def is_worth_it(extents: Sequence[Extent], size: int, delta_bytes: int) -> bool:
-    """Is a delta better than storing a file whole again?
-
-    [docs/format/native.md, "Extents"]
-    """
-    if len(extents) > min(MOST_EXTENTS, _EXTENTS + size // _BYTES_PER_EXTENT):
-        return False
-    spans: dict[int, tuple[int, int]] = {}
-    for extent in extents:
-        if extent.volume != _DELTA:
-            start, end = spans.get(extent.volume, (extent.offset, extent.end))
-            span = min(start, extent.offset), max(end, extent.end)
-            spans[extent.volume] = span
-    held = delta_bytes + sum(end - start for start, end in spans.values())
-    return size >= held * _LEAST_LIVE
-
-
-def _placed(extents: Sequence[Extent], places: Sequence[Extent]) -> list[Extent]:
-    """The extents with those of literals cut at the pieces of the delta."""
-    slicer, new = Slicer(places), ExtentList()
-    for extent in extents:
-        if extent.volume == _DELTA:
-            new.extend(slicer.cut(extent.offset, extent.length))
-        else:
-            new.add(extent)
-    return list(new.done())
