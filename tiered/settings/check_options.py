@@ -1,22 +1,19 @@
 """Options of `tiered store check`."""
 
+from tiered.settings.limits import byte_rate
 from tiered.settings.option import Option, flag
-
-_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def byte_size(text: str) -> int:
-    """Bytes: `500K`, `16M`, `1G`, in units of 1024.
+    """Bytes, written as those of a rate are: `500K`, `16M`, `1.5G`.
 
     Raises:
-        ValueError: It is not that, or zero.
+        ValueError: It is not that, or less than one.
     """
-    number, unit = text[:-1], text[-1:]
-    if not (number.isascii() and number.isdecimal() and unit in _UNITS):
-        raise ValueError(f"{text!r} is no number with K, M or G, such as 16M")
-    if not int(number):
-        raise ValueError(f"{text!r} is nothing")
-    return int(number) * _UNITS[unit]
+    size = int(byte_rate(text))
+    if not size:
+        raise ValueError(f"{text!r} is less than a byte")
+    return size
 
 
 CHECKING = (
