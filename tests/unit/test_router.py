@@ -63,7 +63,7 @@ def test_contract(site: Callable[[Path], Site], check: Check, tmp_path: Path) ->
 @for_every_site
 def test_nothing_is_made_unasked(site: Callable[[Path], Site], tmp_path: Path) -> None:
     made = site(tmp_path)
-    for label in made.real:
+    for label in made.real.keys() - made.rules.read_only:  # which nobody makes
         (tmp_path / label).rmdir()
     r8_nothing_is_made_unasked(
         Rig(store=made.router, wait=made.clock.sleep_s),
