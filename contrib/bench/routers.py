@@ -3,10 +3,11 @@
     python -m contrib.bench.routers [--gib 1] [--rounds 3] [--out OUT]
 
 The stores are WebDAV servers on this machine, whose folders lie in memory: nginx, as
-it leaves most of the processor to what is measured.  The source is random bytes, so as many are stored as are read.  Works, in this order,
-all of them again in each round: a `full` backup to `one` store, to a `mirror` of three
-and to a `stripe` over three; `restore` from the one and from the stripe.  Encryption
-is on.  What was restored is compared with the source.
+it leaves most of the processor to what is measured.  The source is random bytes, so as
+many are stored as are read.  Works, in this order, all of them again in each round: a
+`full` backup to `one` store, to a `mirror` of three and to a `stripe` over three;
+`restore` from the one and from the stripe.  Encryption is on.  What was restored is
+compared with the source.
 """
 
 import argparse

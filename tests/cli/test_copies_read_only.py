@@ -119,6 +119,20 @@ def test_deleted_sets_stay_deleted(plain: Machine) -> None:
     assert held[FIXED].keys() <= copies(machine, "two")["two"].keys()
 
 
+def test_sets_that_all_others_lost_come_back(plain: Machine) -> None:
+    machine = fixed(plain)
+    held = copies(machine, FIXED)[FIXED]
+    for label in OTHERS:
+        for path in (machine.root / label).glob("*_tiered-*"):
+            if path.name in held and "key" not in path.name:
+                path.unlink()
+    another_cache(machine)
+    assert machine.run("scrub", "URL").status == 34
+    machine.run("repair", "URL").succeeded()
+    machine.run("scrub", "URL").succeeded()
+    assert all(copies(machine, label)[label] == held for label in OTHERS)
+
+
 def test_a_site_is_retired_from_it(plain: Machine) -> None:
     machine = fixed(plain)
     for label in OTHERS:

@@ -80,17 +80,23 @@ def unseen(comparison: Comparison, debts: Iterable[Debt]) -> frozenset[str]:
 
 
 def _sets_alone(namer: Namer, comparison: Comparison) -> set[SetId]:
-    """Those of which no other member lists anything; none while one is silent."""
+    """Those of which no other member lists anything.
+
+    None while one is silent; nor if no set is anywhere else: whoever deletes sets
+    keeps some, so then the others have lost all.
+    """
     read_only = comparison.read_only
     copies = (f for f in comparison.findings if {*f.good, *f.different} <= read_only)
     found = {p.set_id for f in copies if (p := namer.parse(f.name))}
     if not found or not read_only.issuperset(comparison.silent):
         return set()
-    for label in comparison.listings.keys() - read_only:
-        for entry in comparison.listings[label]:
-            if parsed := namer.parse(entry.name):
-                found.discard(parsed.set_id)
-    return found
+    elsewhere = {
+        parsed.set_id
+        for label in comparison.listings.keys() - read_only
+        for entry in comparison.listings[label]
+        if (parsed := namer.parse(entry.name))
+    }
+    return found - elsewhere if elsewhere else set()
 
 
 def _whole_sets(namer: Namer, listings: Mapping[str, Sequence[Entry]]) -> set[SetId]:
