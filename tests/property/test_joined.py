@@ -19,7 +19,6 @@ from tests.native_sets import digest
 from tiered.codec.frames import FrameSize, FrameTable
 from tiered.engine.native.arrivals import Arrivals
 from tiered.engine.native.files import FileJob
-from tiered.engine.native.held import Memory
 from tiered.engine.native.joined import MOST_GAP_BYTES, Joins, Stretch, join_extents
 from tiered.engine.native.layers import Layers
 from tiered.engine.native.pour import Pourer
@@ -185,7 +184,6 @@ class Opened:
     threads=st.integers(1, 4),
     seals=st.sets(st.tuples(st.integers(0, 6), st.integers(0, 9)), max_size=4),
     is_shuffled=st.booleans(),
-    held=st.sampled_from([0, 30_000, 128 << 20]),
 )
 def test_any_order(
     history: History,
@@ -194,7 +192,6 @@ def test_any_order(
     threads: int,
     seals: set[tuple[int, int]],
     is_shuffled: bool,
-    held: int,
 ) -> None:
     data = history.data
     found, joins = join_extents(history.extents)
@@ -206,14 +203,14 @@ def test_any_order(
     settings = ReadSettings(max_hole_bytes=frame, max_read_bytes=most)
     segments = [(v, o, 0, at, n) for v, o, at, n in found]
     runs = plan_runs(segments, volumes.table, settings)
-    turns = Turns(runs, held)
+    turns = Turns(runs)
     order = [turns.take()[1] for _ in runs]
     if is_shuffled:
         history.random.shuffle(order)
     with tempfile.TemporaryDirectory() as folder:
         file = os.fsencode(folder) + b"/f"
         job = FileJob(file, None, 0o640, 77, (), len(data), digest(data), False, joins)
-        pourer = Pourer(volumes, TemporaryNames(), Dresser(), Memory(held))  # type: ignore[arg-type] # these have all that it uses
+        pourer = Pourer(volumes, TemporaryNames(), Dresser())  # type: ignore[arg-type] # these have all that it uses
 
         def pour(run: Run) -> int:
             files = 0
@@ -237,56 +234,16 @@ def _table(size: int, frame: int) -> FrameTable:
 
 class TestLayers:
     joins = Joins(frozenset([0]), [10, 20, 30, 40])
-    old = memoryview(bytes(100))
+    size = 100
     over = (12, memoryview(b"over"))
 
     def test_gaps_are_written_as_long_as_nothing_lies_over_them(self) -> None:
-        layers = Layers(self.joins, Memory(0))
-        with layers.below(0, self.old) as layer:
-            assert layer.pieces == [(0, self.old)]
-            assert not layer.is_whole
-        assert layers.begin_above([self.over]) == [self.over]
-        with layers.below(0, self.old) as layer:
-            assert [at for at, _ in layer.pieces] == [0, 20, 40]
-            assert b"".join(data for _, data in layer.pieces) == bytes(80)
-
-    def test_what_comes_first_is_put_in_its_place(self) -> None:
-        layers = Layers(self.joins, Memory(10_000))
-        rest = 30, memoryview(b"0123456789")
-        aside = 50, memoryview(b"in no gap")
-        assert layers.begin_above([self.over, aside, rest]) == [aside]
-        with layers.below(0, self.old) as layer:
-            ((at, data),) = layer.pieces
-            assert (at, len(data)) == (0, 100)
-            assert data[10:20] == bytes(2) + b"over" + bytes(4)
-            assert layer.newer == [self.over, rest]
-            assert not layer.is_whole, "bytes 10 and 11 are old"
-        assert layers.begin_above([rest]) == [rest], "the old bytes have come"
-
-    def test_a_piece_with_nothing_old_is_whole(self) -> None:
-        layers = Layers(self.joins, Memory(10_000))
-        assert not layers.begin_above([(10, self.old[:10]), (30, self.old[:10])])
-        with layers.below(0, self.old) as layer:
-            assert layer.is_whole
-
-    def test_what_crosses_an_edge_is_held_on(self) -> None:
-        memory = Memory(10_000)
-        layers = Layers(self.joins, memory)
-        assert not layers.begin_above([self.over])
-        with layers.below(0, self.old[:14]) as layer:
-            assert layer.newer == [(12, memoryview(b"ov"))]
-        with layers.below(14, self.old[14:]) as layer:
-            assert layer.newer == [(14, memoryview(b"er"))]
-        layers.drop()
-        assert memory.take(10_000), "all of it was given back"
-
-    def test_what_memory_has_no_room_for_is_written(self) -> None:
-        layers = Layers(self.joins, Memory(500))
-        more = 30, memoryview(b"more")
-        assert layers.begin_above([self.over]) == []
-        assert layers.begin_above([more]) == [more]
-        with layers.below(0, self.old) as layer:
-            assert [at for at, _ in layer.pieces] == [0, 20, 40, 12]
+        layers = Layers(self.size, self.joins)
+        with layers.below(0, 100) as ranges:
+            assert ranges == [(0, 100)]
+        layers.begin_above([self.over])
+        with layers.below(0, 100) as ranges:
+            assert ranges == [(0, 10), (20, 30), (40, 100)]
 
     def test_a_part_that_begins_or_ends_in_a_gap(self) -> None:
         around = self.joins.around
@@ -295,27 +252,27 @@ class TestLayers:
         assert list(around(20, 30)) == [(20, 30)]
 
     def test_what_lies_over_a_piece_waits_for_it(self) -> None:
-        layers, is_above = Layers(self.joins, Memory(0)), Event()
+        layers, is_above = Layers(self.size, self.joins), Event()
 
         def write() -> None:
             layers.begin_above([self.over])
             is_above.set()
 
         thread = Thread(target=write)
-        with layers.below(0, self.old):
+        with layers.below(0, 100):
             thread.start()
             assert not is_above.wait(0.05)
         thread.join()
         assert is_above.is_set()
 
     def test_a_piece_elsewhere_waits_for_nothing(self) -> None:
-        layers = Layers(self.joins, Memory(0))
-        with layers.below(0, self.old[:12]), layers.below(16, self.old[16:]):
+        layers = Layers(self.size, self.joins)
+        with layers.below(0, 12), layers.below(16, 100):
             layers.begin_above([self.over])
 
     def test_a_failed_write_holds_nobody_up(self) -> None:
-        layers = Layers(self.joins, Memory(0))
-        with pytest.raises(OSError, match="full"), layers.below(0, self.old):
+        layers = Layers(self.size, self.joins)
+        with pytest.raises(OSError, match="full"), layers.below(0, 100):
             raise OSError(errno.ENOSPC, "full")
         layers.begin_above([self.over])
 

@@ -15,7 +15,6 @@ from tests.native_sets import PLAIN, HandmadeArchive, digest
 from tiered.archive.extents import Extent, ExtentList
 from tiered.codec.frames import FrameSize, FrameTable
 from tiered.engine.native.files import FileJob, FileWriter
-from tiered.engine.native.held import Memory
 from tiered.engine.native.restore import RestoreSettings
 from tiered.engine.native.schedule import (
     JoinedRanges,
@@ -52,7 +51,7 @@ def test_runs_hold_every_byte_once(
     runs = plan_runs(wanted, lambda _: table, settings)
     read = [f for r in runs for f in range(r.frames.first, r.frames.last + 1)]
     assert read == sorted(set(read))
-    turns = Turns(runs, 0)
+    turns = Turns(runs)
     assert sorted(id(turns.take()[1]) for _ in runs) == sorted(map(id, runs))
     got: dict[int, list[tuple[int, int]]] = {}
     for run in runs:
@@ -79,7 +78,7 @@ def test_every_store_is_busy_as_long_as_it_has_something_to_read(
     wanted = [(v, 0, v, 0, 30) for v in range(len(homes))]
     whole = ReadSettings(max_hole_bytes=0, max_read_bytes=10)
     runs = plan_runs(wanted, lambda _: table, whole)
-    turns = Turns(runs, 0, homes.__getitem__)
+    turns = Turns(runs, homes.__getitem__)
     left = Counter(homes[run.volume] for run in runs)
     reading: list[tuple[int, Run]] = []
     while left.total():
@@ -129,7 +128,7 @@ def test_pieces_in_any_order_from_any_thread(
     with tempfile.TemporaryDirectory() as folder:
         file = os.fsencode(folder) + b"/f"
         job = FileJob(file, None, 0o640, 77, (), size, digest(data), sparse)
-        writer = FileWriter(TemporaryNames(), Dresser(), Memory(0))
+        writer = FileWriter(TemporaryNames(), Dresser())
 
         def write(some: list[tuple[int, int]]) -> bool:
             fd = writer.open_part(job)

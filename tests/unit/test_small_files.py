@@ -9,7 +9,6 @@ import pytest
 from tests.native_sets import AGE, HandmadeArchive, digest
 from tiered.engine.native import small_files
 from tiered.engine.native.files import FileJob, FileWriter
-from tiered.engine.native.held import Memory
 from tiered.engine.native.restore import RestoreSettings
 from tiered.engine.native.small_files import Small, SmallFiles
 from tiered.engine.native.whole_files import Dresser, TemporaryNames
@@ -32,7 +31,7 @@ def some_files(folder: Path, count: int = 40) -> list[Small]:
 
 def started(processes: int) -> SmallFiles:
     dresser = Dresser()
-    small = SmallFiles(FileWriter(TemporaryNames(), dresser, Memory(0)), dresser)
+    small = SmallFiles(FileWriter(TemporaryNames(), dresser), dresser)
     small.start(processes)
     assert len(small._processes) == processes
     return small

@@ -49,17 +49,12 @@ def plan_reads(
     runs: list[FrameRun] = []
     for first, last in needed:
         for frame in range(max(first, runs[-1].last + 1 if runs else 0), last + 1):
-            one = one_frame(table, frame)
+            one = _run(table, frame, frame)
             if runs and _joins(runs[-1], one, max_hole_bytes, max_read_bytes):
                 runs[-1] = _run(table, runs[-1].first, frame)
             else:
                 runs.append(one)
     return tuple(runs)
-
-
-def one_frame(table: FrameTable, frame: int) -> FrameRun:
-    """A read of one frame."""
-    return _run(table, frame, frame)
 
 
 def _run(table: FrameTable, first: int, last: int) -> FrameRun:

@@ -3,8 +3,6 @@
 from array import array
 from collections.abc import Iterable, Sequence
 
-from tiered.engine.native.joined import Piece
-
 _LEAST_BITS = 19
 """Half a MiB: a multiple of it is what large files are cut into."""
 _MOST_REGIONS_BITS = 16
@@ -29,7 +27,7 @@ class Arrivals:
         for start, end in zip(gap, gap, strict=True):
             self._add(start, end, 1)
 
-    def add(self, pieces: Iterable[Piece]) -> None:
+    def add(self, pieces: Iterable[tuple[int, memoryview]]) -> None:
         """Pieces have arrived, each for the first time.
 
         Cost: 0.2 microseconds for each.

@@ -17,8 +17,8 @@ from blake3 import blake3
 
 from tiered.archive.columns import Xattrs
 from tiered.engine.native.growing import Growing
-from tiered.engine.native.held import Memory
-from tiered.engine.native.joined import NO_JOINS, Joins, Piece
+from tiered.engine.native.joined import NO_JOINS, Joins
+from tiered.engine.native.layers import Piece
 from tiered.engine.native.whole_files import (
     CREATE,
     Dresser,
@@ -59,16 +59,11 @@ class FileJob(Node):
 
 
 class FileWriter:
-    """Writes files; any number of threads may use it.
+    """Writes files; any number of threads may use it."""
 
-    Args:
-        memory: For pieces that wait for what they belong over.
-    """
-
-    def __init__(self, names: TemporaryNames, dresser: Dresser, memory: Memory) -> None:
+    def __init__(self, names: TemporaryNames, dresser: Dresser) -> None:
         self._names, self._dresser = names, dresser
         self._whole = WholeFiles(names, dresser)
-        self._memory = memory
         self._lock = Lock()
         self._in_turn = Lock()
         """Threads that all make short calls wait for the interpreter, mostly."""
@@ -120,7 +115,7 @@ class FileWriter:
         with self._lock:
             if job.growing is None:
                 part = self._names.beside(job.file)
-                growing = Growing(part, job.size, job.sparse, job.joins, self._memory)
+                growing = Growing(part, job.size, job.sparse, job.joins)
                 fd = os.open(growing.part, CREATE, 0o600)
                 job.growing = growing
                 if job.sparse:
@@ -131,10 +126,8 @@ class FileWriter:
     def abandon(self, jobs: Iterable[FileJob]) -> None:
         """Remove what there is of files that did not become complete."""
         for job in jobs:
-            if job.growing:
-                job.growing.drop()
-                if not job.done:
-                    remove(job.growing.part)
+            if job.growing and not job.done:
+                remove(job.growing.part)
 
     def _finish(self, job: FileJob, growing: Growing, fd: int) -> None:
         if growing.digest() != job.hash:

@@ -6,16 +6,15 @@ what came too early, or in small pieces, is read back while the kernel still has
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from threading import Lock
 
 from blake3 import blake3
 
 from tiered.engine.native.arrivals import Arrivals
-from tiered.engine.native.held import Memory
-from tiered.engine.native.joined import Joins, Piece
-from tiered.engine.native.layers import Layers
+from tiered.engine.native.joined import Joins
+from tiered.engine.native.layers import Layers, Piece
 from tiered.engine.native.whole_files import write_all
 
 _WORTH_BYTES = 64 << 10
@@ -32,7 +31,6 @@ class Growing:
         part: Its temporary name.
         sparse: Leave blocks of zeros out; then it has no joins, as zeros that lie
             over old bytes must be written.
-        memory: For what waits for the old bytes that it belongs over.
     """
 
     def __init__(
@@ -41,11 +39,10 @@ class Growing:
         size: int,
         sparse: bool,  # noqa: FBT001 - of a job
         joins: Joins,
-        memory: Memory,
     ) -> None:
         self.part = part
         self._write = _write_around_holes if sparse else _write_pieces
-        self._layers = Layers(joins, memory) if joins.gaps else None
+        self._layers = Layers(size, joins) if joins.gaps else None
         self._lock = Lock()
         self._hasher = blake3()
         self._arrivals = Arrivals(size, joins.gaps)
@@ -70,25 +67,14 @@ class Growing:
         Raises:
             OSError: A piece could not be written, or read back.
         """
-        if self._layers is None:
-            self._write_in_turn(fd, pieces, in_turn)
-            return self._hash(fd, pieces, pieces)
-        arrived: list[Piece] = [*joined]
-        at_hand: list[Piece] = []
-        for at, data in joined:
-            with self._layers.below(at, data) as layer:
-                self._write_in_turn(fd, layer.pieces, in_turn)
-            arrived += layer.newer
-            if layer.is_whole:
-                at_hand += layer.pieces
-        pieces = self._layers.begin_above(pieces)
-        self._write_in_turn(fd, pieces, in_turn)
-        return self._hash(fd, [*arrived, *pieces], [*at_hand, *pieces])
-
-    def drop(self) -> None:
-        """Give back the memory that is held: nothing more will come."""
         if self._layers:
-            self._layers.drop()
+            for at, data in joined:
+                with self._layers.below(at, at + len(data)) as ranges:
+                    parts = [(a, data[a - at : b - at]) for a, b in ranges]
+                    self._write_in_turn(fd, parts, in_turn)
+            self._layers.begin_above(pieces)
+        self._write_in_turn(fd, pieces, in_turn)
+        return self._hash(fd, pieces, joined)
 
     def digest(self) -> bytes:
         """BLAKE3 of what is hashed."""
@@ -98,16 +84,11 @@ class Growing:
         with in_turn if len(pieces) > 1 else nullcontext():
             self._write(fd, pieces)
 
-    def _hash(self, fd: int, arrived: Iterable[Piece], at_hand: Iterable[Piece]) -> int:
-        """Hash as far as it goes.
-
-        Args:
-            arrived: Each byte as often as it comes; they are written.
-            at_hand: What stands in the file now, in memory.
-        """
-        at_hand = [piece for piece in at_hand if len(piece[1]) >= _WORTH_BYTES]
+    def _hash(self, fd: int, pieces: Sequence[Piece], joined: Sequence[Piece]) -> int:
+        at_hand = [piece for piece in pieces if len(piece[1]) >= _WORTH_BYTES]
         with self._lock:
-            self._arrivals.add(arrived)
+            self._arrivals.add(pieces)
+            self._arrivals.add(joined)
             if self._hashing:
                 return -1
             self._hashing = True

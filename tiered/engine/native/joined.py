@@ -11,17 +11,14 @@ old bytes between them included, and what belongs in the gaps is written over th
     over it         B   C
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
 
 Extents = Iterable[tuple[int, int, int]]
 """Volume, offset in its content, length; in the order of the file."""
 Stretch = tuple[int, int, int, int]
 """Volume, offset in its content, offset in the file, length."""
-Piece = tuple[int, memoryview]
-"""Offset in the file, and what stands there."""
 Range = tuple[int, int]
 """Start and end in a file."""
 
@@ -40,36 +37,6 @@ class Joins:
     gaps: Sequence[int]
     """Start and end of each gap, one after the other: ascending, none touches
     another, and none is longer than `MOST_GAP_BYTES`."""
-
-    def in_gaps(
-        self, pieces: Sequence[Piece]
-    ) -> tuple[list[int], list[Piece], list[Piece]]:
-        """Numbers of gaps, the piece in each, and the pieces that lie in none."""
-        gaps = self.gaps
-        ends = [bisect_right(gaps, at) for at, _ in pieces]
-        inside = [end % 2 for end in ends]
-        if all(inside):
-            return [end // 2 for end in ends], list(pieces), []
-        return (
-            [end // 2 for end in ends if end % 2],
-            [*compress(pieces, inside)],
-            [piece for piece, end in zip(pieces, ends, strict=True) if not end % 2],
-        )
-
-    def gaps_in(self, start: int, end: int) -> range:
-        """The numbers of the gaps that a range touches."""
-        first = bisect_right(self.gaps, start) // 2
-        return range(first, max(first, (bisect_left(self.gaps, end) + 1) // 2))
-
-    def gap_bytes(self, start: int, end: int) -> int:
-        """How much of a range lies in gaps."""
-        gaps = self.gaps_in(start, end)
-        if not gaps:
-            return 0
-        here = slice(2 * gaps.start, 2 * gaps.stop)
-        starts, ends = self.gaps[here][::2], self.gaps[here][1::2]
-        outside = max(0, start - starts[0]) + max(0, ends[-1] - end)
-        return sum(ends) - sum(starts) - outside
 
     def around(self, start: int, end: int) -> Iterator[Range]:
         """What of a range lies in no gap."""

@@ -1,132 +1,79 @@
-"""What of a file is written when, if some pieces of it lie over others.
+"""Which pieces of a file may be written when, if some lie over others.
 
-A joined piece has gaps that hold old bytes, and what belongs there goes over them
-[`joined`].  Pieces come in any order and from several threads, and a volume may be
-sealed again while it is read, so no order can be relied on.  Instead:
+A joined piece has gaps that hold old bytes, and what belongs there is written over
+them [`joined`].  Pieces come in any order and from several threads, and a volume may
+be sealed again while it is read, so no order can be relied on.  Instead:
 
-- What belongs in a gap whose old bytes have not come waits in memory, if there is
-  room.  When they come, it is put in their place, and all is written as one.
 - Whoever writes over a gap says so first, and then waits for those joined pieces
   that are being written there.
 - Whoever writes a joined piece looks first: if anybody wrote, or is about to write,
   over a gap in it, its gaps are left out.
 
-All look and say under one lock.  So of a joined piece and one that lies over it,
-either they are written as one, or the second one began to be written when the first
-was done, or the first was written around it: the gap holds what belongs there in
-the end.
+Both look and say under one lock.  So of a joined piece and one that lies over it,
+either the second one began to be written when the first was done, or the first was
+written around it: the gap holds what belongs there in the end.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import compress
 from threading import Condition
 
-from tiered.engine.native.held import HeldPieces, Memory
-from tiered.engine.native.joined import Joins, Piece, Range
+from tiered.engine.native.joined import MOST_GAP_BYTES, Joins, Range
 
+Piece = tuple[int, memoryview]
+"""Offset in the file, and what stands there."""
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A joined piece, and what was held for its gaps."""
-
-    pieces: Sequence[Piece]
-    """To write: all of it."""
-    newer: Sequence[Piece]
-    """What was held: each part of a piece that has come."""
-    is_whole: bool
-    """Is there one piece to write, without old bytes?"""
+_REGION_BITS = 19
+"""What is written over gaps is remembered by half a MiB."""
 
 
 class Layers:
-    """One file; any number of threads may use it.
+    """One file; any number of threads may use it."""
 
-    Args:
-        memory: For pieces that are held.
-    """
-
-    def __init__(self, joins: Joins, memory: Memory) -> None:
+    def __init__(self, size: int, joins: Joins) -> None:
         self._joins = joins
         self._changed = Condition()
-        count = len(joins.gaps) // 2
-        self._over = bytearray(count)
-        """1 for gaps over which something was written, or is about to be."""
-        self._old = bytearray(count)
-        """1 for gaps whose old bytes have come, or a part of them."""
+        self._over = bytearray((size >> _REGION_BITS) + 1)
+        """1 where something was written over gaps, or is about to be."""
         self._under: set[Range] = set()
         """Joined pieces that are being written, gaps and all."""
-        self._held = HeldPieces(memory)
 
     @contextmanager
-    def below(self, at: int, data: memoryview) -> Iterator[Layer]:
-        """A joined piece, which is written meanwhile."""
-        start, end = here = at, at + len(data)
-        gaps = self._joins.gaps_in(start, end)
+    def below(self, start: int, end: int) -> Iterator[Sequence[Range]]:
+        """What of a joined piece is to be written meanwhile."""
+        here = start, end
+        regions = slice(start >> _REGION_BITS, ((end - 1) >> _REGION_BITS) + 1)
         with self._changed:
-            self._old[gaps.start : gaps.stop] = b"\1" * len(gaps)
-            newer = self._held.take(gaps, start, end)
-            is_free = self._over.find(1, gaps.start, gaps.stop) < 0
+            is_free = not any(self._over[regions])
             if is_free:
                 self._under.add(here)
         if not is_free:
-            around = self._joins.around(start, end)
-            parts: list[Piece] = [(a, data[a - at : b - at]) for a, b in around]
-            yield Layer([*parts, *newer], newer, is_whole=False)
+            yield list(self._joins.around(start, end))
             return
-        missing = self._joins.gap_bytes(start, end) - sum(len(p[1]) for p in newer)
         try:
-            yield Layer([(at, _patched(at, data, newer))], newer, not missing)
+            yield [here]
         finally:
             with self._changed:
                 self._under.remove(here)
                 self._changed.notify_all()
 
-    def begin_above(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
-        """Pieces have come that are not joined: those that are to be written now.
+    def begin_above(self, pieces: Sequence[Piece]) -> None:
+        """Pieces that are not joined will be written: wait until they may be.
 
-        Waits until they may be; the others are held.
+        Those that are longer than any gap lie over none.
 
-        Cost: 2 microseconds for each piece.
+        Cost: 0.3 microseconds for each piece.
         """
-        gaps, over, now = self._joins.in_gaps(pieces)
+        over = [piece for piece in pieces if len(piece[1]) <= MOST_GAP_BYTES]
+        if not over:
+            return
+        ends = [at + len(data) for at, data in over]
+        touched = {at >> _REGION_BITS for at, _ in over}
+        touched.update((end - 1) >> _REGION_BITS for end in ends)
+        start, end = min(over)[0], max(ends)
         with self._changed:
-            over = self._hold(gaps, over)
-            if over:
-                start = min(at for at, _ in over)
-                end = max(at + len(data) for at, data in over)
-                under = {u for u in self._under if u[0] < end and start < u[1]}
-                while under & self._under:
-                    self._changed.wait()
-        return [*now, *over]
-
-    def drop(self) -> None:
-        """Forget what is held: the file will not be finished."""
-        with self._changed:
-            self._held.drop()
-
-    def _hold(self, gaps: Sequence[int], pieces: Sequence[Piece]) -> list[Piece]:
-        """Hold what comes before its old bytes; the pieces that lie over these."""
-        came = bytes(map(self._old.__getitem__, gaps))
-        if 1 not in came and self._held.hold(gaps, pieces):
-            return []
-        early = [not old for old in came]
-        if not self._held.hold([*compress(gaps, early)], [*compress(pieces, early)]):
-            came = b"\1" * len(came)
-        for gap in compress(gaps, came):
-            self._over[gap] = 1
-        return [*compress(pieces, came)]
-
-
-def _patched(at: int, data: memoryview, newer: Sequence[Piece]) -> memoryview:
-    """A joined piece with what belongs over it."""
-    if not newer:
-        return data
-    parts: list[memoryview] = []
-    here = 0
-    for start, piece in newer:
-        first = start - at
-        parts += data[here:first], piece
-        here = first + len(piece)
-    parts.append(data[here:])
-    return memoryview(b"".join(parts))
+            for region in touched:
+                self._over[region] = 1
+            under = {u for u in self._under if u[0] < end and start < u[1]}
+            while under & self._under:
+                self._changed.wait()

@@ -15,8 +15,7 @@ from typing import TypeVar
 from tiered.engine.native.cold import ColdVolumes, OpenRun
 from tiered.engine.native.files import FileJob, FileWriter, has_content
 from tiered.engine.native.folders import SpecialJob, make_special
-from tiered.engine.native.held import Memory
-from tiered.engine.native.joined import Piece
+from tiered.engine.native.layers import Piece
 from tiered.engine.native.schedule import Run, Segment, split_segments
 from tiered.engine.native.small_files import SMALL_BYTES, Small, SmallFiles
 from tiered.engine.native.turns import Turns
@@ -48,14 +47,10 @@ class Pourer:
     """Does tasks; any number of threads may use it."""
 
     def __init__(
-        self,
-        volumes: ColdVolumes,
-        names: TemporaryNames,
-        dresser: Dresser,
-        memory: Memory,
+        self, volumes: ColdVolumes, names: TemporaryNames, dresser: Dresser
     ) -> None:
         self._volumes, self._names, self._dresser = volumes, names, dresser
-        self._writer = FileWriter(names, dresser, memory)
+        self._writer = FileWriter(names, dresser)
         self._small = SmallFiles(self._writer, dresser)
 
     def start(self, processes: int) -> None:

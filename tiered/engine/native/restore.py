@@ -26,7 +26,6 @@ from tiered.engine.context import Context
 from tiered.engine.native.cold import ColdVolumes
 from tiered.engine.native.files import FileJob
 from tiered.engine.native.folders import Folders, SpecialJob, make_hard_link
-from tiered.engine.native.held import Memory
 from tiered.engine.native.losses import Losses
 from tiered.engine.native.pour import Pourer, Turn, batches
 from tiered.engine.native.restore_plan import NativeRestorePlan
@@ -65,8 +64,6 @@ class RestoreSettings:
     """Each holds one run as it is stored, and buffers for one frame or two."""
     window_items: int = 1 << 16
     """Files and extents that are thought about at once."""
-    held_bytes: int = 128 << 20
-    """Of pieces of files that wait in memory for what they belong over."""
     read: ReadSettings = ReadSettings()  # noqa: RUF009 - frozen
     processes: int = 0
     """That do nothing but write small files."""
@@ -143,9 +140,7 @@ class _Restore:
         )
         self._names, self._dresser = TemporaryNames(), Dresser()
         self._folders = Folders(self._root, self._losses.refuse)
-        self._pourer = Pourer(
-            volumes, self._names, self._dresser, Memory(settings.held_bytes)
-        )
+        self._pourer = Pourer(volumes, self._names, self._dresser)
         homes = len({self._store_of(name) for name in plan.names[:_LOOKED_AT]})
         threads = max(settings.threads, min(_MOST_THREADS, _THREADS_OF_ONE * homes))
         self._queue = TaskQueue(
@@ -218,7 +213,7 @@ class _Restore:
         runs = plan_runs(segments, self._volumes.table, self._settings.read)
         pouring: Iterable[Task] = (partial(self._pourer.pour, files, r) for r in runs)
         if self._context.store.extras.ranges is not None:
-            turns = Turns(runs, self._settings.held_bytes, self._home)
+            turns = Turns(runs, self._home)
             pouring = [Turn(turns, self._pourer, files) for _ in runs]
         empty: list[FileJob | SpecialJob] = [
             f for f in files if not f.size and not f.done

@@ -13,7 +13,7 @@ from operator import itemgetter
 
 from tiered.archive.index import VolumeRow
 from tiered.codec.frames import FrameTable
-from tiered.codec.reads import FrameRun, one_frame, plan_reads
+from tiered.codec.reads import FrameRun, plan_reads
 
 Segment = tuple[int, int, int, int, int]
 """Volume, offset in its content, number of the file, offset in the file, length.
@@ -27,8 +27,6 @@ _OFFSET, _LENGTH = itemgetter(1), itemgetter(4)
 _TOUCHING_BYTES = 8192
 """Ranges this close are one: between them are headers, as a rule no whole frame."""
 _NOWHERE = -1 << 62
-_SCATTERED = 4
-"""So many times as long as what it has of a file is the stretch it is spread over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,34 +177,12 @@ def plan_runs(
         frames = table(volume)
         reads = cover(frames, _touching(wanted), settings)
         ends = [frames.content_start(read.last + 1) for read in reads]
-        for read, part in zip(reads, split_segments(wanted, ends), strict=True):
-            if is_scattered(part):
-                runs += _by_frame(volume, read, part, frames)
-            elif part:
-                runs.append(Run(volume, read, frames.content_start(read.first), part))
+        runs += [
+            Run(volume, read, frames.content_start(read.first), part)
+            for read, part in zip(reads, split_segments(wanted, ends), strict=True)
+            if part
+        ]
     return runs
-
-
-def is_scattered(segments: Sequence[Segment]) -> bool:
-    """Is it little of each place of one file, in order?"""
-    if not segments or segments[0][2] != segments[-1][2]:
-        return False
-    spread = segments[-1][3] - segments[0][3]
-    return spread > _SCATTERED * sum(s[4] for s in segments)
-
-
-def _by_frame(
-    volume: int, read: FrameRun, segments: Sequence[Segment], frames: FrameTable
-) -> Iterator[Run]:
-    """A read of each frame by itself: what is scattered waits in memory until it
-    is needed, so as little as possible at a time.
-    """
-    numbers = range(read.first, read.last + 1)
-    ends = [frames.content_start(number + 1) for number in numbers]
-    for number, part in zip(numbers, split_segments(segments, ends), strict=True):
-        if part:
-            start = frames.content_start(number)
-            yield Run(volume, one_frame(frames, number), start, part)
 
 
 def _touching(segments: Sequence[Segment]) -> Iterator[Range]:

@@ -2,19 +2,16 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
 from itertools import takewhile
 from operator import itemgetter
 from threading import Lock
 
-from tiered.engine.native.schedule import Run, Segment, is_scattered
+from tiered.engine.native.schedule import Run, Segment
 
 Place = tuple[int, int]
 """Number of a file, and offset in it."""
 
 _FAR_BYTES = 1 << 30
-_AHEAD_BYTES = 16 << 20
-"""So much earlier: what it belongs over is read by several threads."""
 
 
 class Turns:
@@ -28,20 +25,16 @@ class Turns:
 
     Args:
         runs: All there are.
-        held_bytes: Of pieces that may wait in memory at a time.
         home: Number of a volume -> the store that it is read from.
     """
 
     def __init__(
-        self,
-        runs: Sequence[Run],
-        held_bytes: int,
-        home: Callable[[int], str] = lambda _: "",
+        self, runs: Sequence[Run], home: Callable[[int], str] = lambda _: ""
     ) -> None:
         self._runs: dict[str, dict[int, deque[Run]]] = {}
         """By store, and by the file that wants them first."""
         self._home = {run.volume: home(run.volume) for run in runs}
-        for (file, _), run in _needs(runs, held_bytes):
+        for (file, _), run in _needs(runs):
             files = self._runs.setdefault(self._home[run.volume], {})
             files.setdefault(file, deque()).append(run)
         self._busy: Counter[int] = Counter()
@@ -73,28 +66,26 @@ class Turns:
         return self._reads[home], next(iter(self._runs[home]))
 
 
-def _needs(runs: Sequence[Run], held_bytes: int) -> list[tuple[Place, Run]]:
+def _needs(runs: Sequence[Run]) -> list[tuple[Place, Run]]:
     """Runs by the first file that wants them, and where in it.
 
-    What is scattered over a file belongs over what other runs have of the places
-    between [`joined`].  It comes before these, and is held [`held`]: as much as there
-    is memory for.  Any other run comes where it ends in the file.  If that is far
-    away, it comes where it begins: all that has been written meanwhile would have to
+    That is where the run ends in the file: what it has of the file may be scattered,
+    and belong over what other runs have of the places between [`joined`].  If it ends
+    far away, it is where it begins: all that has been written meanwhile would have to
     be read back from the disk.
 
     A run in which one file ends and another begins, which goes on in others, is the
     other's: all of that would wait for it.
     """
-    places = [_place(run, run.segments[0]) for run in runs]
-    heads = {file for file, _ in places}
-    held = _held(runs, places, held_bytes * 3 // 4)  # the rest is for delays
+    firsts, heads = [], set()
+    for run in runs:
+        firsts.append(_place(run, run.segments[0]))
+        heads.add(firsts[-1][0])
     needs = []
-    for number, (run, first) in enumerate(zip(runs, places, strict=True)):
+    for run, first in zip(runs, firsts, strict=True):
         file, at = first
         last = run.segments[-1]
-        if number in held:
-            needs.append(((file, at - _AHEAD_BYTES), run))
-        elif last[2] == file:
+        if last[2] == file:
             end = max(at, last[3])
             needs.append(((file, end if end - at <= _FAR_BYTES else at), run))
         elif last[2] in heads and _begins(run, last[2]):
@@ -102,26 +93,6 @@ def _needs(runs: Sequence[Run], held_bytes: int) -> list[tuple[Place, Run]]:
         else:
             needs.append((first, run))
     return sorted(needs, key=itemgetter(0))
-
-
-def _held(runs: Sequence[Run], places: Sequence[Place], most_bytes: int) -> set[int]:
-    """Numbers of those that can all wait in memory for what is between them."""
-    scattered = [n for n, run in enumerate(runs) if is_scattered(run.segments)]
-    scattered.sort(key=places.__getitem__)
-    chosen: set[int] = set()
-    open_runs: list[tuple[Place, int]] = []
-    """Where each one ends, and its bytes: a heap."""
-    size = 0
-    for number in scattered:
-        while open_runs and open_runs[0][0] <= places[number]:
-            size -= heappop(open_runs)[1]
-        segments = runs[number].segments
-        own = sum(s[4] for s in segments)
-        if size + own <= most_bytes:
-            size += own
-            chosen.add(number)
-            heappush(open_runs, (segments[-1][2:4], own))
-    return chosen
 
 
 def _place(run: Run, segment: Segment) -> Place:
