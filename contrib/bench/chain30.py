@@ -6,6 +6,7 @@ The tree is `db.pages`, 1 GiB, of which 2 % of the 4 KiB pages are rewritten eve
 day, and `settings.txt`, 8 KiB, which never changes.  The store is copied when it
 holds the full backup alone.  In the end the file, and both, are restored from the
 copy and from the chain in turn: the second over the first is what a chain costs.
+The same once more with an empty cache, as on a machine that is new.
 
 Of `tiered` the bytes that are read from the store are counted as well, by a run of
 their own that is not timed, and held against what the indexes say is needed.
@@ -19,7 +20,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -38,6 +40,7 @@ from contrib.bench.site import Site, new_site
 BYTES: Final = 1 << 30
 _PAGE: Final = 4 << 10
 _SMALL: Final = "settings.txt"
+_AFRESH: Final = "restore, no cache"
 _ONES: Final = 3
 """How much more often one small file is restored: it is quick, and so noisy."""
 
@@ -118,14 +121,15 @@ class Run:
             _State(self.site, self.source, days),
         ]
         ones = _ONES * rounds if rounds > 1 else 1
-        for work, repeats in (("restore", rounds), ("restore-one", ones)):
+        works = (("restore", rounds), (_AFRESH, rounds), ("restore-one", ones))
+        for work, repeats in works:
             costs: dict[int, list[Cost]] = {state.days: [] for state in states}
             for _ in range(repeats):
                 for state in states:
                     costs[state.days].append(self._restore(work, state, memory))
             for state in states:
                 chain = self._chain(work, state.days, costs[state.days])
-                if isinstance(self.peer, Tiered):
+                if isinstance(self.peer, Tiered) and work != _AFRESH:
                     reads = self._counted(work, state, memory)
                     chain = dataclasses.replace(chain, reads=reads)
                 self.found.append(chain)
@@ -154,9 +158,9 @@ class Run:
         )
 
     def _commands(self, work: str, site: Site, target: Path) -> Sequence[Command]:
-        if work == "restore":
-            return self.peer.restore(site, target)
-        return self.peer.restore_one(site, _SMALL, target)
+        if work == "restore-one":
+            return self.peer.restore_one(site, _SMALL, target)
+        return self.peer.restore(site, target)
 
     def _restore(self, work: str, state: _State, memory: Path) -> Cost:
         site = state.site
@@ -165,8 +169,9 @@ class Run:
             target.mkdir()
             os.sync()
             commands = self._commands(work, site, target)
-            cost = measure(commands, site.environment, site.root / "log")
-            for name in (_SMALL, "db.pages") if work == "restore" else (_SMALL,):
+            with _emptied(site.cache) if work == _AFRESH else nullcontext():
+                cost = measure(commands, site.environment, site.root / "log")
+            for name in (_SMALL,) if work == "restore-one" else (_SMALL, "db.pages"):
                 places = list(target.rglob(name))
                 if len(places) != 1 or not equal(state.source / name, places[0]):
                     raise CommandFailed(f"{self.peer.name}: restored {name} differs")
@@ -187,6 +192,19 @@ class Run:
             path = [] if work == "restore" else [_SMALL]
             _python("needed", site.cache / "bench", needed, *path, site=site)
         return reads_of(json.loads(counts.read_text()), json.loads(needed.read_text()))
+
+
+@contextmanager
+def _emptied(folder: Path) -> Iterator[None]:
+    """It is empty for as long as the block lasts."""
+    aside = folder.with_name(f"{folder.name}-aside")
+    folder.rename(aside)
+    folder.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+        aside.rename(folder)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -40,8 +40,8 @@ def look(cache: Cache, name: str, stored_size: int) -> bytes:
         return stream.read()
 
 
-def state_of(cache: Cache, set_name: str) -> bytes | None:
-    stream = cache.state(set_name)
+def state_of(cache: Cache, set_name: str, index_size: int = 7) -> bytes | None:
+    stream = cache.state(set_name, index_size)
     if stream is None:
         return None
     with stream:
@@ -198,9 +198,10 @@ class TestOpened:
     def test_there_is_one_state(self, cache: Cache, tmp_path: Path) -> None:
         assert state_of(cache, "full 1") is None
         for name in ("full 1", "inc 1 to 2"):
-            with cache.writing_state(name) as out:
+            with cache.writing_state(name, 7) as out:
                 out.write(name.encode())
         assert state_of(cache, "full 1") is None
+        assert state_of(cache, "inc 1 to 2", 8) is None
         assert state_of(cache, "inc 1 to 2") == b"inc 1 to 2"
         assert len(list((tmp_path / "cache/state").iterdir())) == 1
         assert cache.names() == ()
@@ -209,10 +210,22 @@ class TestOpened:
         cache.forget_state("inc 1 to 2")
         assert state_of(cache, "inc 1 to 2") is None
 
+    def test_the_newest_state_is_kept_beside_another(self, cache: Cache) -> None:
+        for name in ("full 1", "inc 1 to 2", "inc 2 to 3"):
+            with cache.writing_state(name, 7, newest="inc 2 to 3") as out:
+                out.write(b"state")
+        with cache.writing_state("full 1", 7, newest="inc 2 to 3") as out:
+            out.write(b"state")
+        assert state_of(cache, "inc 1 to 2") is None
+        assert state_of(cache, "inc 2 to 3") == state_of(cache, "full 1") == b"state"
+        with cache.writing_state("inc 3 to 4", 7):
+            pass
+        assert state_of(cache, "inc 2 to 3") is state_of(cache, "full 1") is None
+
     def test_a_state_that_fails_leaves_the_old_one(self, cache: Cache) -> None:
-        with cache.writing_state("full 1") as out:
+        with cache.writing_state("full 1", 7) as out:
             out.write(b"old")
-        with suppress(KeyError), cache.writing_state("inc 1 to 2"):
+        with suppress(KeyError), cache.writing_state("inc 1 to 2", 7):
             raise KeyError
         assert state_of(cache, "full 1") == b"old"
 

@@ -124,11 +124,11 @@ def test_a_deleted_set_is_forgotten(tmp_path: Path) -> None:
             file.write(b"manifest")
         with context.cache.writing_opened(names[-2], 5) as file:
             file.write(b"signatures")
-        with context.cache.writing_state(str(inc(20, 30))) as file:
+        with context.cache.writing_state(str(inc(20, 30)), 9) as file:
             file.write(b"state")
         run_prune(context, plan)
     assert context.cache.names() == ()
-    assert context.cache.state(str(inc(20, 30))) is None
+    assert context.cache.state(str(inc(20, 30)), 9) is None
     assert context.cache.journal() == (str(full(10)),)
 
 

@@ -3,7 +3,7 @@
     objects/<name>     hot objects, as the store holds them
     opened/<name>=...  hot objects of style tiered as they are when decrypted: a
                        machine with only the public half makes incs from them
-    state/<set>=...    the merged index of the end of one chain
+    state/<set>=...    the merged index of the end of a chain, or of two
     recipient          the public half of the archive's key, as text
     volumes.json       number of volumes of each set, so that a lost one is missed
                        also by who has no passphrase
@@ -109,20 +109,31 @@ class Cache:
             self._objects.path(name).unlink(missing_ok=True)
             self._opened.forget(name)
 
-    def state(self, set_name: str) -> BinaryIO | None:
+    def state(self, set_name: str, index_size: int) -> BinaryIO | None:
         """The merged index of the chain that ends with a set (as text); None if it
         is not cached.
+
+        Args:
+            index_size: Bytes of the set's own index in the store: with others it was
+                made from another one.
         """
         with _errors_as_ours(self._folder):
-            return self._state.open_tagged(set_name, "")
+            return self._state.open_tagged(set_name, str(index_size))
 
     @contextmanager
-    def writing_state(self, set_name: str) -> Iterator[BinaryIO]:
-        """A file that becomes that, and the only one, if the block ends well."""
+    def writing_state(
+        self, set_name: str, index_size: int, newest: str | None = None
+    ) -> Iterator[BinaryIO]:
+        """A file that becomes that if the block ends well.
+
+        Args:
+            newest: The set whose state is not dropped for it; all others are.
+        """
         with _errors_as_ours(self._folder):
-            with self._state.writing_tagged(set_name, "") as file:
+            tag = str(index_size)
+            with self._state.writing_tagged(set_name, tag) as file:
                 yield file
-            self._state.keep_only(set_name)
+            self._state.keep_only({set_name, newest or set_name})
 
     def forget_state(self, set_name: str) -> None:
         """Drop the merged index of a chain that ends with a set."""

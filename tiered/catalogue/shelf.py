@@ -8,7 +8,7 @@
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -77,10 +77,10 @@ class Shelf:
         for path in self._files(name):
             path.unlink(missing_ok=True)
 
-    def keep_only(self, name: str) -> None:
+    def keep_only(self, names: Collection[str]) -> None:
         """Remove the files of all other names."""
         for path in self._files():
-            if _split(path)[0] != name:
+            if _split(path)[0] not in names:
                 path.unlink(missing_ok=True)
 
     def _files(self, name: str | None = None) -> Iterator[Path]:

@@ -22,7 +22,7 @@ from tiered.engine.fetch import cache_optional
 from tiered.engine.native.hot import index_reader, remember_opened
 from tiered.engine.native.keyring import Keyring
 from tiered.engine.native.sealed import SealedObject, seal_file
-from tiered.engine.native.state import keep_state, state_name
+from tiered.engine.native.state import keep_state
 from tiered.engine.native.volumes import FinishedVolume
 from tiered.engine.spool import scratch_file
 from tiered.engine.upload import put_new
@@ -85,7 +85,7 @@ class SetCommit:
                 remember_opened(context, name, sealed.size, plain)
             if self.before:
                 readers = [self.before, index_reader(parts.index)]
-                keep_state(context, state_name(set_id, index.size), readers)
+                keep_state(context, set_id, index.size, readers)
         with cache_optional(context):  # the set is safe
             context.cache.volumes_add(str(set_id), len(parts.volumes))
             context.cache.journal_remove([str(set_id)])

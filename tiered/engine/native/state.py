@@ -2,10 +2,12 @@
 
 The full set's index is the base.  What the incs say is merged over it by path,
 the newest first; blocks that no inc speaks of are copied as they are.  The cache
-keeps the newest state, so that a run reads one index, however long the chain.
+keeps the newest state, so that a run reads one index, however long the chain, and
+that of another time if somebody asked for it last.
 """
 
 import heapq
+import shutil
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 from tiered.archive.collection import BackupSet, Chain, Collection
 from tiered.archive.columns import GONE, Columns, Renumber
 from tiered.archive.filename import SetId
-from tiered.archive.index import IndexReader, IndexWriter
+from tiered.archive.index import BlockRow, IndexReader, IndexWriter
 from tiered.archive.paths import order_key as order_key
 from tiered.codec.frames import pack_frame
 from tiered.engine.context import Context
@@ -32,9 +34,9 @@ class _Change(NamedTuple):
 
     key: bytes
     age: int
+    inc: "_Inc"
+    block: BlockRow
     row: int
-    columns: Columns
-    to: Renumber
 
 
 def pack_block(content: bytes) -> bytes:
@@ -55,7 +57,8 @@ def chain_index(
         StoreError, PassphraseError: An index could not be read.
         ScratchError: There is no room to merge them.
 
-    Cost: One index if the cache has the state; else the indexes of the chain.
+    Cost: One index if the cache has the state; else the indexes of the chain, and the
+    cache has it from then on.
     """
     with ExitStack() as stack:
         if len(chain.sets) == 1:
@@ -65,13 +68,29 @@ def chain_index(
         if kept := _kept_state(context, collection, chain):
             yield index_reader(stack.enter_context(kept))
             return
+        merged = stack.enter_context(scratch_file(context.scratch))
+        _merge_chain(context, collection, chain, merged)
+        yield index_reader(merged)
+
+
+def _merge_chain(
+    context: Context, collection: Collection, chain: Chain, merged: BinaryIO
+) -> None:
+    """Make the state, and keep a copy in the cache, if there is room."""
+    with ExitStack() as stack:
         readers = [
             stack.enter_context(open_index(context, collection, each))
             for each in chain.sets
         ]
-        merged = stack.enter_context(scratch_file(context.scratch))
         merge_indexes(readers, merged)
-        yield index_reader(merged)
+    last = chain.sets[-1]
+    newest = max((each.sets[-1].id for each in collection.chains), default=last.id)
+    merged.seek(0)
+    writing = context.cache.writing_state(
+        str(last.id), _index_size(collection, last), newest=str(newest)
+    )
+    with cache_optional(context), writing as file:
+        shutil.copyfileobj(merged, file)
 
 
 def is_one_index(context: Context, collection: Collection, chain: Chain) -> bool:
@@ -87,23 +106,25 @@ def is_one_index(context: Context, collection: Collection, chain: Chain) -> bool
 def _kept_state(
     context: Context, collection: Collection, chain: Chain
 ) -> BinaryIO | None:
-    return context.cache.state(_name(collection, chain.sets[-1]))
+    last = chain.sets[-1]
+    return context.cache.state(str(last.id), _index_size(collection, last))
 
 
-def state_name(set_id: SetId, index_size: int) -> str:
-    """What the cache calls the state after a set whose index has that size."""
-    return f"{set_id} {index_size}"
-
-
-def _name(collection: Collection, backup_set: BackupSet) -> str:
+def _index_size(collection: Collection, backup_set: BackupSet) -> int:
     index = backup_set.index
-    size = collection.sizes[index.name].size if index else 0
-    return state_name(backup_set.id, size)
+    return collection.sizes[index.name].size if index else 0
 
 
-def keep_state(context: Context, name: str, readers: Sequence[IndexReader]) -> None:
-    """Merge, and keep the result in the cache, if there is room."""
-    with cache_optional(context), context.cache.writing_state(name) as file:
+def keep_state(
+    context: Context, set_id: SetId, index_size: int, readers: Sequence[IndexReader]
+) -> None:
+    """Merge, and keep the result in the cache, if there is room.
+
+    Args:
+        index_size: Bytes of the index of that set in the store.
+    """
+    writing = context.cache.writing_state(str(set_id), index_size)
+    with cache_optional(context), writing as file:
         try:
             merge_indexes(readers, file)
         except OSError as e:
@@ -116,7 +137,8 @@ def keep_state(context: Context, name: str, readers: Sequence[IndexReader]) -> N
 def merge_indexes(readers: Sequence[IndexReader], target: BinaryIO) -> None:
     """Write the state that the indexes of a chain make, the oldest first.
 
-    Cost: One pass over each; memory of one block of each.
+    Cost: One pass over the paths of each, and over those blocks of which something
+    is left; memory of one such block of each.
     """
     base, incs = readers[0], readers[1:]
     writer = IndexWriter(target.write, pack_block)
@@ -124,7 +146,7 @@ def merge_indexes(readers: Sequence[IndexReader], target: BinaryIO) -> None:
         writer.owner(owner)
     for volume in base.volumes:
         writer.volume(volume)
-    changes = _newest(_changes(inc, writer, -n) for n, inc in enumerate(incs))
+    changes = _newest(_Inc(inc, writer, -n).changes() for n, inc in enumerate(incs))
     change = next(changes, None)
     blocks = base.block_rows
     for at, block in enumerate(blocks):
@@ -139,29 +161,43 @@ def merge_indexes(readers: Sequence[IndexReader], target: BinaryIO) -> None:
             stop = bisect_left(keys, change.key, start)
             writer.add_columns(columns, start, stop)
             start = stop + (stop < len(keys) and keys[stop] == change.key)
-            _add(writer, change)
+            change.inc.add(change.block, change.row)
             change = next(changes, None)
         writer.add_columns(columns, start, len(keys))
     while change is not None:
-        _add(writer, change)
+        change.inc.add(change.block, change.row)
         change = next(changes, None)
     writer.finish()
     target.flush()
 
 
-def _add(writer: IndexWriter, change: _Change) -> None:
-    if change.columns.types[change.row] != GONE:
-        writer.add_columns(change.columns, change.row, change.row + 1, change.to)
+class _Inc:
+    """The index of an inc that is merged.
 
+    Most of what a block says may have been said anew by later sets.  So only its
+    paths are read, until one of its rows is the newest.
+    """
 
-def _changes(reader: IndexReader, writer: IndexWriter, age: int) -> Iterator[_Change]:
-    to = Renumber(
-        [writer.owner(owner) for owner in reader.owners],
-        [writer.volume(volume) for volume in reader.volumes],
-    )
-    for columns in reader.blocks():
-        for row, path in enumerate(columns.paths):
-            yield _Change(order_key(path), age, row, columns, to)
+    def __init__(self, reader: IndexReader, writer: IndexWriter, age: int) -> None:
+        self._reader, self._writer, self._age = reader, writer, age
+        self._to = Renumber(
+            [writer.owner(owner) for owner in reader.owners],
+            [writer.volume(volume) for volume in reader.volumes],
+        )
+        self._block: BlockRow | None = None
+        self._columns = Columns()
+
+    def changes(self) -> Iterator[_Change]:
+        for block in self._reader.block_rows:
+            for row, path in enumerate(self._reader.paths(block)):
+                yield _Change(order_key(path), self._age, self, block, row)
+
+    def add(self, block: BlockRow, row: int) -> None:
+        """Write a row, unless it says that the path is gone."""
+        if block is not self._block:
+            self._block, self._columns = block, self._reader.block(block)
+        if self._columns.types[row] != GONE:
+            self._writer.add_columns(self._columns, row, row + 1, self._to)
 
 
 def _newest(streams: Iterable[Iterator[_Change]]) -> Iterator[_Change]:
