@@ -163,6 +163,20 @@ class TestLedger:
         left = [e.name for e in site.real["B"].list("tiered-debts.")]
         assert left == ["tiered-debts.19700101T000000Z.00000001.json"]
 
+    def test_what_a_member_kept_that_was_away_when_they_were_paid(
+        self, tmp_path: Path
+    ) -> None:
+        site = plain(tmp_path, MIRROR, CONTINUE)
+        one, debt = kept(site, "00000001"), Debt("o", "A", Owed.DAMAGED)
+        group(one).owe([debt])
+        site.breaks("B")
+        group(one).settle([debt])
+        site.line["B"].error = None
+        assert group(one).debts() == (debt,)
+        group(one).settle([debt])
+        assert group(one).debts() == ()
+        assert site.real["B"].list() == site.real["A"].list() == ()
+
     def test_one_that_cannot_be_read_is_told_and_the_others_count(
         self, tmp_path: Path
     ) -> None:

@@ -130,7 +130,11 @@ class Ledger:
         with self._settling:  # what another thread has taken out must not come back
             if self._seen is None:
                 self._seen = self._names(None)
-            for name, debts in self._kept(self._others(self._seen)):
+            others = self._others(self._seen)
+            if len(others) < len(self._seen):  # maybe on a member that was away
+                with self._lock:
+                    self._is_kept = self._is_dirty = True
+            for name, debts in self._kept(others):
                 left = [debt for debt in debts if debt not in gone]
                 if left and len(left) < len(debts):
                     self._try_write(name, left)
