@@ -228,9 +228,8 @@ class TestChain:
         archive.restore(tmp_path / "out")
         of_index = Counter(n for n in asked if n.endswith(".index"))
         of_manifest = Counter(n for n in asked if n.endswith(".json"))
-        # for the paths as well, as no state is kept: once for plan and once for all
-        assert set(of_index.values()) == {3}
-        assert set(of_manifest.values()) == {3}
+        assert set(of_index.values()) == {1}
+        assert set(of_manifest.values()) == {1}
 
     def test_an_older_state(self, tmp_path: Path) -> None:
         archive = HandmadeArchive(tmp_path)

@@ -1,7 +1,11 @@
 """The merged index of a chain: made once, kept, and of what is left of each set."""
 
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
+from typing import TypeVar
 
 import pytest
 
@@ -11,6 +15,10 @@ from tiered.archive.collection import Chain, Collection, collect
 from tiered.archive.paths import join_path
 from tiered.engine.native.state import chain_index
 from tiered.errors import ArchiveDamaged, StoreError
+from tiered.store import Store
+from tiered.wrap.base import Wrapped
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -59,6 +67,27 @@ def test_it_is_kept_by_whoever_asks_first(archive: HandmadeArchive) -> None:
     assert before == [b"", b"f", b"own 5"]
     lose_indexes(archive)
     assert paths(archive, collection, LATE_S) == before
+
+
+class Together(Wrapped):
+    """The indexes of the five incs come when all are asked for, and not before."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self._barrier = Barrier(5)
+
+    def around(self, verb: str, name: str, run: Callable[[], T]) -> T:
+        if verb == "get" and "inc" in name and ".index" in name:
+            self._barrier.wait(30)
+        return run()
+
+
+def test_what_the_cache_lacks_is_fetched_side_by_side(
+    archive: HandmadeArchive,
+) -> None:
+    together = Together(archive.context.store)
+    archive.context = replace(archive.context, store=together)
+    assert paths(archive, listed(archive), LATE_S) == [b"", b"f", b"own 5"]
 
 
 def test_that_of_another_time_stands_beside_the_newest(

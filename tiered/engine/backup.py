@@ -14,7 +14,7 @@ from tiered.archive.filename import SetId
 from tiered.archive.style import Style
 from tiered.engine.context import Context
 from tiered.engine.inventory import Purpose, read_seen, take_inventory
-from tiered.engine.native.hot import read_set_manifest
+from tiered.engine.native.hot import read_set_manifests
 from tiered.engine.native.sealing import check_sealing
 from tiered.engine.scan import OwnerNames, scan
 from tiered.engine.sets import check_volumes, read_manifest
@@ -192,8 +192,8 @@ def _native(
     if plan.parent is not None:
         _check_encryption(plan.parent, encrypted=settings.keyring is not None)
         check_sealing(context, collection, plan.parent)
-        for backup_set in plan.parent.sets:
-            manifest = read_set_manifest(context, collection, backup_set)
+        manifests = read_set_manifests(context, collection, plan.parent.sets)
+        for backup_set, manifest in zip(plan.parent.sets, manifests, strict=True):
             check_volumes(backup_set, manifest.volumes)
         _check_source(request, source, manifest.host, manifest.source)
     return write_native_set(

@@ -7,9 +7,10 @@ can build on its own sets  [docs/guides/keys.md].
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import BinaryIO
+from functools import partial
+from typing import BinaryIO, TypeVar
 
 from blake3 import blake3
 
@@ -30,7 +31,11 @@ from tiered.engine.spool import read_part, scratch_file
 from tiered.errors import ArchiveDamaged, Corrupt
 from tiered.store import Entry
 
+T = TypeVar("T")
+
 _COPY_BYTES = 1 << 20
+_AT_ONCE = 8
+"""Small objects that are fetched side by side: each is waited for longer than read."""
 _AGAIN = (
     "Read another copy of it, if there is one, or make it again with `tiered rebuild`."
 )
@@ -90,6 +95,42 @@ def open_index(
     manifest = read_set_manifest(context, collection, backup_set)
     with open_index_of(context, collection, backup_set, manifest) as index:
         yield index
+
+
+@contextmanager
+def open_indexes(
+    context: Context, collection: Collection, sets: Sequence[BackupSet]
+) -> Iterator[Sequence[IndexReader]]:
+    """The indexes of sets, in their order, for as long as the block lasts.
+
+    Raises:
+        As `open_index`, for the first that cannot be opened.
+
+    Cost: Of what the cache lacks, the first alone, and then some at a time.
+    """
+    with ExitStack() as stack:
+
+        def open_one(backup_set: BackupSet) -> IndexReader:
+            return stack.enter_context(open_index(context, collection, backup_set))
+
+        yield _at_once(open_one, sets)
+
+
+def read_set_manifests(
+    context: Context, collection: Collection, sets: Sequence[BackupSet]
+) -> Sequence[SetManifest]:
+    """The manifests of sets, in their order; errors and cost as in `open_indexes`."""
+    return _at_once(partial(read_set_manifest, context, collection), sets)
+
+
+def _at_once(work: Callable[[BackupSet], T], sets: Sequence[BackupSet]) -> list[T]:
+    first = [work(each) for each in sets[:1]]  # a key is asked for, and refused, once
+    if len(sets) < 2:
+        return first
+    from concurrent.futures import ThreadPoolExecutor  # most runs need one object
+
+    with ThreadPoolExecutor(_AT_ONCE, "hot") as pool:
+        return [*first, *pool.map(work, sets[1:])]
 
 
 @contextmanager

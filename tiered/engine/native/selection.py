@@ -15,7 +15,7 @@ from tiered.archive.fileinfo import FileType
 from tiered.archive.index import IndexReader, VolumeRow
 from tiered.archive.paths import PathKey, join_path, show_path, split_path
 from tiered.engine.context import Context
-from tiered.engine.native.hot import open_index
+from tiered.engine.native.hot import open_indexes
 from tiered.engine.native.joined import Joined, join_extents
 from tiered.engine.native.state import chain_index, is_one_index, order_key
 from tiered.errors import ArchiveDamaged, NoBackup
@@ -129,7 +129,7 @@ def select(
         ArchiveDamaged, StoreError, PassphraseError: See `open_index`.
 
     Cost: For a single file one block of the merged state, or of each index down to
-    the one that has it.
+    the one that has it; of those that the cache lacks, twice as many are fetched.
     """
     with ExitStack() as stack:
         opening = _indexes(context, collection, chain, stack)
@@ -159,8 +159,11 @@ def _indexes(
     if is_one_index(context, collection, chain):
         yield stack.enter_context(chain_index(context, collection, chain))
         return
-    for backup_set in reversed(chain.sets):
-        yield stack.enter_context(open_index(context, collection, backup_set))
+    left, some = chain.sets[::-1], 1
+    while left:
+        opening = open_indexes(context, collection, left[:some])
+        yield from stack.enter_context(opening)
+        left, some = left[some:], 2 * some
 
 
 def look_up(indexes: Sequence[IndexReader], path: PathKey) -> Found | None:

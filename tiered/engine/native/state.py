@@ -21,7 +21,7 @@ from tiered.archive.paths import order_key as order_key
 from tiered.codec.frames import pack_frame
 from tiered.engine.context import Context
 from tiered.engine.fetch import cache_optional
-from tiered.engine.native.hot import index_reader, open_index
+from tiered.engine.native.hot import index_reader, open_index, open_indexes
 from tiered.engine.spool import scratch_file
 from tiered.errors import ScratchError
 
@@ -77,11 +77,7 @@ def _merge_chain(
     context: Context, collection: Collection, chain: Chain, merged: BinaryIO
 ) -> None:
     """Make the state, and keep a copy in the cache, if there is room."""
-    with ExitStack() as stack:
-        readers = [
-            stack.enter_context(open_index(context, collection, each))
-            for each in chain.sets
-        ]
+    with open_indexes(context, collection, chain.sets) as readers:
         merge_indexes(readers, merged)
     last = chain.sets[-1]
     newest = max((each.sets[-1].id for each in collection.chains), default=last.id)
