@@ -14,7 +14,8 @@ from tiered.archive.columns import IndexRow
 from tiered.archive.extents import Extent, ExtentList
 from tiered.archive.fileinfo import FileType
 from tiered.archive.filename import Namer, Prefixes
-from tiered.archive.index import IndexWriter, VolumeLayout, VolumeRow
+from tiered.archive.index import VolumeLayout, VolumeRow
+from tiered.archive.index_writer import IndexWriter
 from tiered.archive.object_name import SetId
 from tiered.archive.paths import PathKey, split_path
 from tiered.archive.set_manifest import SetManifest, StoredObject, Totals, VolumeObject

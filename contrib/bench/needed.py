@@ -58,8 +58,9 @@ def _extents(state: IndexReader, path: str | None) -> Iterator[tuple[int, int, i
             volumes, offsets = columns.extent_volumes, columns.extent_offsets
             yield from zip(volumes, offsets, columns.extent_lengths, strict=True)
         return
-    for row in state.below(tuple(path.encode().split(b"/"))):
-        for extent in row.extents:
+    wanted = tuple(path.encode().split(b"/"))
+    for row in state:
+        for extent in row.extents if row.path == wanted else ():
             yield extent.volume, extent.offset, extent.length
 
 

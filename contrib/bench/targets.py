@@ -1,7 +1,7 @@
 """What style tiered has to reach, and whether the last runs show that it does."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from contrib.bench.results import Report
@@ -11,6 +11,7 @@ from contrib.bench.sheet import Row, Sheet
 OURS: Final = "tiered"
 RIVALS: Final = {
     "restic": ("restic", "restic-fast", "restic-off"),
+    "restic, compressed": ("restic", "restic-fast"),
     "restic's default": ("restic",),
     "borg": ("borg-lz4", "borg-zstd"),
     "duplicity": ("duplicity",),
@@ -111,7 +112,7 @@ def verdicts(report: Report | None, sheets: Mapping[str, Sheet]) -> list[Verdict
     """
     chain = sheets["chain"].rows if "chain" in sheets else []
     return [
-        *(_of_target(report, target) for target in TARGETS),
+        *(_of_target(report, target) for each in TARGETS for target in _both(each)),
         *_of_chain(chain),
         *_of_memory(report, chain, sheets),
         *_of_index(sheets),
@@ -140,6 +141,13 @@ def _of_routers(sheets: Mapping[str, Sheet]) -> Iterator[Verdict]:
         limit=_STRIPE,
         reached=ratio(rows, "restore", "stripe"),
     )
+
+
+def _both(target: Target) -> Iterator[Target]:
+    """What takes time against restic, also against its settings that compress."""
+    yield target
+    if (target.against, target.what) == ("restic", "wall_s"):
+        yield replace(target, against="restic, compressed")
 
 
 def _of_target(report: Report | None, target: Target) -> Verdict:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiered.archive import index
+from tiered.archive import index_writer
 from tiered.archive.columns import IndexRow, Owner, Renumber
 from tiered.archive.extents import Extent
 from tiered.archive.fileinfo import FileType
-from tiered.archive.index import IndexReader, IndexWriter, VolumeLayout, VolumeRow
+from tiered.archive.index import IndexReader, VolumeLayout, VolumeRow
 from tiered.archive.index_footer import MAGIC
+from tiered.archive.index_writer import IndexWriter
 from tiered.codec.frames import FrameSize, pack_frame, unpack_frame
 from tiered.errors import ArchiveDamaged, ConfigError
 
@@ -97,7 +98,7 @@ def reading(data: bytes) -> Callable[[int, int], bytes]:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(index_writer, "BLOCK_ROWS", 7)
 
 
 @given(trees, paths)
@@ -106,10 +107,9 @@ def test_rows_survive_a_round_trip(tree: list[IndexRow], wanted: tuple[bytes]) -
     reader = IndexReader(reading(data), len(data), unpack)
     assert list(reader) == tree
     assert reader.rows == len(tree)
-    below = [r for r in tree if r.path[: len(wanted)] == wanted]
-    assert list(reader.below(wanted)) == below
+    assert reader.row(wanted) == next((r for r in tree if r.path == wanted), None)
     for row in tree[::5]:
-        assert next(reader.below(row.path)) == row
+        assert reader.row(row.path) == row
 
 
 layouts = st.builds(
@@ -141,7 +141,7 @@ def test_layouts_survive_a_round_trip(
 def test_a_block_is_cut_where_attributes_are_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(index, "BLOCK_ROWS", 4096)
+    monkeypatch.setattr(index_writer, "BLOCK_ROWS", 4096)
     attribute = ((b"user.icon", bytes(60_000)),)
     tree = [
         IndexRow(path=(b"%04d" % n,), type=FileType.DIRECTORY, xattrs=attribute)
@@ -206,7 +206,7 @@ def test_a_cut_index_is_damaged(tree: list[IndexRow], data: st.DataObject) -> No
 
 def test_a_file_takes_less_than_120_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """20,000 files with names, sizes, hashes and times as trees have them."""
-    monkeypatch.setattr(index, "BLOCK_ROWS", 4096)
+    monkeypatch.setattr(index_writer, "BLOCK_ROWS", 4096)
     chance, offset, tree = random.Random(1), 0, []
     for number in range(20_000):
         name = hashlib.md5(b"%d" % number).hexdigest()[: 4 + number % 13].encode()

@@ -5,47 +5,35 @@
 A block holds up to `BLOCK_ROWS` paths as columns; a column compresses several
 times better than rows, and a block is read alone.  The footer holds what
 columns refer to (owners, volumes) and where blocks and layouts begin; it stands
-at the end, so that an index is written in one pass, and the tail tells its size
-[docs/format/native.md, "Index"].
+at the end, so that an index is written in one pass, and the tail tells its size.
+This reads it; `index_writer` writes it  [docs/format/native.md, "Index"].
 """
 
-import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import msgspec
-
-from tiered.archive.block import decode, dump_columns, parse_columns, parse_paths
-from tiered.archive.columns import Columns, IndexRow, Owner, Places, Renumber
-from tiered.archive.index_footer import BLOCK_ROWS as BLOCK_ROWS
+from tiered.archive.block import decode, parse_columns, parse_paths
+from tiered.archive.columns import Columns, IndexRow, Owner, Places
 from tiered.archive.index_footer import (
     HEAD_BYTES,
     MAGIC,
-    MAX_BLOCK_BYTES,
     MAX_TABLE_BYTES,
+    TAIL,
+    TAIL_MAGIC,
+    BlockRow,
     Footer,
-    LayoutRow,
     check_footer,
     check_magic,
 )
-from tiered.archive.index_footer import BlockRow as BlockRow
-from tiered.archive.paths import PathKey, check_order, split_path
+from tiered.archive.paths import PathKey, check_order, join_path, order_key, split_path
 from tiered.errors import ArchiveDamaged
 
-_BLOCK_EXTENTS = 1 << 16
-_BLOCK_BYTES = 4 << 20
-"""Of content: a block that has more, as paths or attributes are long, is cut in two."""
 _KEPT_ROWS = 1 << 16
 """Up to three times a backup looks at all of the index before it."""
 _KEPT_BYTES = 8 << 20
 """Of content: what it takes in memory is a few times as much."""
-_TAIL = struct.Struct("<II")
-_TAIL_MAGIC = 0x58444954
-_SAME = Renumber()
 
-Pack = Callable[[bytes], bytes]
-"""Content -> one compressed frame."""
 Unpack = Callable[[bytes, int], bytes]
 """Frame and the size of its content -> content."""
 
@@ -71,121 +59,6 @@ class VolumeLayout:
     """Bytes of each frame."""
     content: list[int]
     """Bytes of what each frame holds."""
-
-
-@dataclass(slots=True)
-class IndexWriter:
-    """Writes an index in one pass; rows come in archive order.
-
-    Args:
-        write: Takes the bytes of the object, in order.
-        pack: Compresses one block.
-
-    Cost: Memory of one block and of the footer.
-    """
-
-    write: Callable[[bytes], object]
-    pack: Pack
-    rows: int = 0
-    _columns: Columns = field(default_factory=Columns)
-    _owners: dict[Owner, int] = field(default_factory=dict)
-    _volumes: dict[VolumeRow, int] = field(default_factory=dict)
-    _blocks: list[BlockRow] = field(default_factory=list)
-    _layouts: list[LayoutRow] = field(default_factory=list)
-    _position: int = 0
-
-    def volume(self, row: VolumeRow) -> int:
-        """The number by which extents of this index refer to a volume."""
-        return self._volumes.setdefault(row, len(self._volumes))
-
-    def owner(self, owner: Owner) -> int:
-        """The number by which rows of this index refer to an owner."""
-        return self._owners.setdefault(owner, len(self._owners))
-
-    def add(self, row: IndexRow) -> None:
-        """Append a path; its extents use the numbers of `volume`."""
-        self._columns.add(row, self.owner(row.owner))
-        self._end_full_block()
-
-    def add_columns(
-        self, columns: Columns, start: int, stop: int, to: Renumber = _SAME
-    ) -> None:
-        """Append rows of a block."""
-        while start < stop:
-            end = min(stop, start + BLOCK_ROWS - len(self._columns))
-            self._columns.extend(columns, start, end, to)
-            start = end
-            self._end_full_block()
-
-    def add_block(self, block: BlockRow, frame: bytes) -> None:
-        """Append a block as another index holds it: its numbers must be ours."""
-        self._end_block()
-        self._put_block(block.first_path, block.rows, frame, block.content)
-
-    def add_layout(self, layout: VolumeLayout) -> None:
-        """Say where the frames of a volume of this set lie; after all rows."""
-        self._end_block()
-        content = msgspec.msgpack.encode((layout.stored, layout.content))
-        frame = self.pack(content)
-        self._layouts.append(
-            LayoutRow(
-                layout.number,
-                layout.size,
-                layout.front,
-                self._position,
-                len(frame),
-                len(content),
-            )
-        )
-        self._put(frame)
-
-    def finish(self) -> None:
-        """Write what is left, and the footer."""
-        self._end_block()
-        if not self._position:
-            self._put(MAGIC)
-        owners = [(o.uid, o.gid, o.uname, o.gname) for o in self._owners]
-        volumes = [(v.set_end_s, v.number) for v in self._volumes]
-        content = msgspec.msgpack.encode(
-            Footer(owners, volumes, self._blocks, self._layouts)
-        )
-        frame = self.pack(content)
-        self._put(_TAIL.pack(len(content), len(frame)) + frame)
-        self._put(_TAIL.pack(len(frame), _TAIL_MAGIC))
-
-    def _end_full_block(self) -> None:
-        """A block ends at a number of rows, or where a few have many extents."""
-        columns = self._columns
-        if len(columns) >= BLOCK_ROWS or len(columns.extent_volumes) >= _BLOCK_EXTENTS:
-            self._end_block()
-
-    def _end_block(self) -> None:
-        if not self._position:
-            self._put(MAGIC)
-        if len(self._columns):
-            self._write_block(self._columns)
-            self._columns = Columns()
-
-    def _write_block(self, columns: Columns) -> None:
-        content, count = dump_columns(columns), len(columns)
-        if len(content) > _BLOCK_BYTES and count > 1:
-            for start, stop in ((0, count // 2), (count // 2, count)):
-                half = Columns()
-                half.extend(columns, start, stop, _SAME)
-                self._write_block(half)
-            return
-        if len(content) > MAX_BLOCK_BYTES:
-            raise ValueError(f"a path with {len(content)} bytes of attributes")
-        self._put_block(columns.paths[0], count, self.pack(content), len(content))
-
-    def _put_block(self, first: bytes, rows: int, frame: bytes, content: int) -> None:
-        self._blocks.append(BlockRow(first, self._position, len(frame), content, rows))
-        self.rows += rows
-        self._put(frame)
-
-    def _put(self, data: bytes) -> None:
-        self.write(data)
-        self._position += len(data)
 
 
 class IndexReader:
@@ -281,19 +154,20 @@ class IndexReader:
         """One block as it is stored."""
         return self._read(block.offset, block.stored)
 
-    def below(self, path: PathKey) -> Iterator[IndexRow]:
-        """The row of `path` and of everything below it; reads only their blocks."""
-        depth = len(path)
-        first = max(0, bisect_right(self._firsts, path) - 1)
-        pairs = zip(self.block_rows[first:], self._firsts[first:], strict=True)
-        for block, start in pairs:
-            if start[:depth] > path:
-                return
-            columns = self.block(block)
-            places = Places(columns)
-            for at, joined in enumerate(columns.paths):
-                if split_path(joined)[:depth] == path:
-                    yield places.row(at, self.owners)
+    def row(self, path: PathKey) -> IndexRow | None:
+        """The row of a path; None if the index has none.
+
+        Cost: The paths of one block, and all of it if the path is there.
+        """
+        at = bisect_right(self._firsts, path) - 1
+        if at < 0:
+            return None
+        block, joined = self.block_rows[at], join_path(path)
+        paths = self.paths(block)
+        place = bisect_left(paths, order_key(joined), key=order_key)
+        if place == len(paths) or paths[place] != joined:
+            return None
+        return Places(self.block(block)).row(place, self.owners)
 
     def layout(self, number: int) -> VolumeLayout:
         """Where the frames of a volume of this set lie.
@@ -319,18 +193,18 @@ class IndexReader:
 
     def _read_footer(self, size: int) -> tuple[Footer, int]:
         """The footer, and where it begins."""
-        start = size - 2 * _TAIL.size
+        start = size - 2 * TAIL.size
         if start < len(MAGIC):
             raise _without_end()
-        stored, magic = _TAIL.unpack(self._read(size - _TAIL.size, _TAIL.size))
+        stored, magic = TAIL.unpack(self._read(size - TAIL.size, TAIL.size))
         start -= stored
-        if magic != _TAIL_MAGIC or start < len(MAGIC):
+        if magic != TAIL_MAGIC or start < len(MAGIC):
             raise _without_end()
-        data = self._read(start, _TAIL.size + stored)
-        content, again = _TAIL.unpack(data[: _TAIL.size])
+        data = self._read(start, TAIL.size + stored)
+        content, again = TAIL.unpack(data[: TAIL.size])
         if again != stored or content > MAX_TABLE_BYTES:
             raise ArchiveDamaged("the end of an index is damaged")
-        return decode(self._unpack(data[_TAIL.size :], content), Footer), start
+        return decode(self._unpack(data[TAIL.size :], content), Footer), start
 
 
 def _without_end() -> ArchiveDamaged:

@@ -6,6 +6,7 @@ and positions are those of parts that lie one behind the other
 """
 
 import re
+import struct
 
 import msgspec
 
@@ -15,6 +16,8 @@ from tiered.archive.paths import check_order, check_paths
 from tiered.errors import ArchiveDamaged
 
 BLOCK_ROWS = 4096
+BLOCK_EXTENTS = 1 << 16
+"""A block of fewer rows ends behind as many."""
 MAX_BLOCK_BYTES = 64 << 20
 """Of content; a reader refuses more."""
 MAX_TABLE_BYTES = 256 << 20
@@ -22,6 +25,8 @@ MAX_TABLE_BYTES = 256 << 20
 
 MAGIC = b"tiered index 1\n"
 _ANY_MAGIC = re.compile(rb"tiered index ([1-9][0-9]{0,8})\n")
+TAIL = struct.Struct("<II")
+TAIL_MAGIC = 0x58444954
 HEAD_BYTES = 32
 """Enough to tell a version that has more digits."""
 _MAX_FRONT_BYTES = (64 << 10) + 16

@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from tiered.archive.collection import Chain, Collection
 from tiered.archive.filename import SetId
-from tiered.archive.index import IndexReader, IndexWriter
+from tiered.archive.index import IndexReader
+from tiered.archive.index_writer import IndexWriter
 from tiered.archive.members import (
     HeaderPacker,
     SetDescription,

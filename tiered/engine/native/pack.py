@@ -14,7 +14,8 @@ from blake3 import blake3
 from tiered.archive.columns import SPARSE
 from tiered.archive.extents import Extent
 from tiered.archive.fileinfo import TYPE_OF_BYTE, FileType
-from tiered.archive.index import IndexReader, IndexWriter, VolumeRow
+from tiered.archive.index import IndexReader, VolumeRow
+from tiered.archive.index_writer import IndexWriter
 from tiered.archive.members import HeaderPacker, PlainHeaders, Role, padding
 from tiered.archive.paths import show_path, split_path
 from tiered.engine.native.changes import Change, Row, What

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from tiered.archive.columns import REGULAR, Columns, Renumber
 from tiered.archive.extents import Extent
-from tiered.archive.index import IndexWriter, VolumeRow
+from tiered.archive.index import VolumeRow
+from tiered.archive.index_writer import IndexWriter
 from tiered.engine.native.changes import Row
 
 _ROWS = 4096

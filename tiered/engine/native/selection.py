@@ -169,7 +169,7 @@ def _indexes(
 def look_up(indexes: Sequence[IndexReader], path: PathKey) -> Found | None:
     """The row of a path in the first index that has one."""
     for index in indexes:
-        row = next((r for r in index.below(path) if r.path == path), None)
+        row = index.row(path)
         if row is not None:
             return Found(row, index.owners, index.volumes)
     return None

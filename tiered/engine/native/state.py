@@ -16,7 +16,9 @@ from typing import BinaryIO, NamedTuple
 from tiered.archive.collection import BackupSet, Chain, Collection
 from tiered.archive.columns import GONE, Columns, Renumber
 from tiered.archive.filename import SetId
-from tiered.archive.index import BlockRow, IndexReader, IndexWriter
+from tiered.archive.index import IndexReader
+from tiered.archive.index_footer import BlockRow
+from tiered.archive.index_writer import IndexWriter
 from tiered.archive.paths import order_key as order_key
 from tiered.codec.frames import pack_frame
 from tiered.engine.context import Context

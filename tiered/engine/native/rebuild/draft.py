@@ -14,13 +14,13 @@ from typing import BinaryIO
 from tiered.archive.block import dump_columns, parse_columns
 from tiered.archive.columns import Columns, IndexRow, Owner, Places
 from tiered.archive.extents import Extent
-from tiered.archive.index import BLOCK_ROWS, IndexReader, VolumeRow
+from tiered.archive.index import IndexReader, VolumeRow
+from tiered.archive.index_footer import BLOCK_EXTENTS, BLOCK_ROWS
 from tiered.archive.paths import PathKey, join_path
 from tiered.codec.frames import FrameSize, unpack_frame
 from tiered.engine.native.state import order_key, pack_block
 
 _BLOCKS_KEPT = 8
-_BLOCK_EXTENTS = 1 << 16
 _MOST_BLOCK_BYTES = 1 << 28
 
 
@@ -134,7 +134,7 @@ class Draft:
         self._columns.add(row, owner)
         self._recent[self._columns.paths[-1]] = row
         columns = self._columns
-        if len(columns) >= BLOCK_ROWS or len(columns.extent_volumes) >= _BLOCK_EXTENTS:
+        if len(columns) >= BLOCK_ROWS or len(columns.extent_volumes) >= BLOCK_EXTENTS:
             self._end_block()
 
     def find(self, path: PathKey) -> IndexRow | None:

@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from tiered.archive.collection import Chain, Collection
 from tiered.archive.columns import HASH_BYTES, REGULAR, Columns, Places
-from tiered.archive.index import IndexReader, IndexWriter, VolumeRow
+from tiered.archive.index import IndexReader, VolumeRow
+from tiered.archive.index_writer import IndexWriter
 from tiered.archive.member_stream import Member, SetReader, read_sums
 from tiered.archive.members import HeaderPacker, SetDescription
 from tiered.archive.paths import join_path, split_path
