@@ -137,10 +137,12 @@ def parse_columns(data: bytes, owners: int, volumes: int) -> Columns:
 
 
 def parse_paths(data: bytes) -> list[bytes]:
-    """The paths of a block, checked, and nothing else: not a tenth of the work.
+    """The paths of a block, checked, and nothing else.
 
     Raises:
         ArchiveDamaged: As `parse_columns`, as far as it is looked at.
+
+    Cost: That of the paths, however many extents there are.
     """
     paths = decode(data, _Paths).paths
     check_paths(paths)
