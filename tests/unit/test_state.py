@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from threading import Barrier
 from typing import TypeVar
@@ -70,14 +71,15 @@ def test_it_is_kept_by_whoever_asks_first(archive: HandmadeArchive) -> None:
 
 
 class Together(Wrapped):
-    """The indexes of the five incs come when all are asked for, and not before."""
+    """The first four indexes of incs come when all are asked for, and not before."""
 
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)
-        self._barrier = Barrier(5)
+        self._barrier, self._asked = Barrier(4), count()
 
     def around(self, verb: str, name: str, run: Callable[[], T]) -> T:
-        if verb == "get" and "inc" in name and ".index" in name:
+        is_index = verb == "get" and "inc" in name and ".index" in name
+        if is_index and next(self._asked) < self._barrier.parties:
             self._barrier.wait(30)
         return run()
 

@@ -34,8 +34,9 @@ from tiered.store import Entry
 T = TypeVar("T")
 
 _COPY_BYTES = 1 << 20
-_AT_ONCE = 8
-"""Small objects that are fetched side by side: each is waited for longer than read."""
+_AT_ONCE = 4
+"""Small objects that are fetched side by side: each is waited for longer than read.
+As many as a restore reads: some servers refuse more connections."""
 _AGAIN = (
     "Read another copy of it, if there is one, or make it again with `tiered rebuild`."
 )
