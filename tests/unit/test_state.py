@@ -22,13 +22,19 @@ from tiered.wrap.base import Wrapped
 T = TypeVar("T")
 
 
+def with_full_set(folder: Path, data: bytes) -> HandmadeArchive:
+    """An archive whose only set holds one file, `f`."""
+    archive = HandmadeArchive(folder)
+    made = archive.begin(None, 1000)
+    made.file(b"f", data)
+    made.finish()
+    return archive
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> HandmadeArchive:
     """Five incs: each changes `f`, has a file of its own, and takes the last away."""
-    archive = HandmadeArchive(tmp_path / "archive")
-    made = archive.begin(None, 1000)
-    made.file(b"f", b"0")
-    made.finish()
+    archive = with_full_set(tmp_path / "archive", b"0")
     for day in range(1, 6):
         made = archive.begin(900 + 100 * day, 1000 + 100 * day)
         made.file(b"f", b"%d" % day)
@@ -116,10 +122,7 @@ def test_a_cache_that_cannot_be_written_is_a_warning(
 
 
 def test_what_later_sets_say_anew_is_not_looked_at(tmp_path: Path) -> None:
-    archive = HandmadeArchive(tmp_path / "archive")
-    made = archive.begin(None, 1000)
-    made.file(b"f", b"old")
-    made.finish()
+    archive = with_full_set(tmp_path / "archive", b"old")
     made = archive.begin(1000, 1100)
     made.file(b"f", b"lies", size=5)
     made.finish()
@@ -133,10 +136,7 @@ def test_what_later_sets_say_anew_is_not_looked_at(tmp_path: Path) -> None:
 
 
 def test_paths_that_are_out_of_order_are_refused(tmp_path: Path) -> None:
-    archive = HandmadeArchive(tmp_path / "archive")
-    made = archive.begin(None, 1000)
-    made.file(b"f", b"old")
-    made.finish()
+    archive = with_full_set(tmp_path / "archive", b"old")
     made = archive.begin(1000, 1100)
     made.file(b"a", b"")
     made.file(b"b", b"")
